@@ -1,4 +1,4 @@
-"""What every test module shares: quiet plots and repeatable random programs."""
+"""Shared by all test modules: plots without windows and repeatable random programs."""
 
 import functools
 import os
@@ -9,15 +9,15 @@ from contextlib import ExitStack, contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-# One thread a process: the matrices are small, and workers would fight over the cores. Set before
-# NumPy is imported; the kernels of notebooks inherit it.
+# One thread per process: matrices are small, and workers would compete for the cores. Set before
+# NumPy is imported; notebooks' kernels inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Checks keep no progress in the checkout, in tests as in the notebooks that nbval runs.
+# Neither tests nor the notebooks that nbval runs save progress in the checkout.
 _elsewhere = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 os.environ["COMP551AD_PROGRESS"] = str(Path(_elsewhere.name) / "progress.json")
 
-# Workers, JupyterLab and commands start faster by two seconds; see there.
+# Workers, JupyterLab and commands start two seconds faster; see there.
 _paths = str(Path(__file__).parent / "without"), os.environ.get("PYTHONPATH")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _paths))
 
@@ -26,7 +26,7 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from xdist.scheduler import LoadFileScheduling  # noqa: E402
 
-# The same examples on every run; `--hypothesis-profile=long` looks much further.
+# The same examples on every run; `--hypothesis-profile=long` tries many more.
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.register_profile("long", deadline=None, max_examples=10_000, database=None)
 settings.load_profile("house")
@@ -35,9 +35,9 @@ _start_new_kernel = nbval.kernel.start_new_kernel
 
 
 def start_new_kernel(**options):
-    """Start the kernel of a notebook with no programs on its PATH, not even Graphviz's; and a
-    second time if it dies at once: whoever else looked for free ports at that moment may have
-    found the same ones. (JupyterLab does so by itself.)
+    """Start a notebook's kernel with no programs on its PATH, not even Graphviz's. Retry once if
+    it dies immediately, as another process may have chosen the same free ports. (JupyterLab
+    retries too.)
     """
     options["env"] = os.environ | {"PATH": str(Path(sys.executable).parent)}
     try:
@@ -47,13 +47,14 @@ def start_new_kernel(**options):
 
 
 nbval.kernel.start_new_kernel = start_new_kernel
-# Each message would be written out, megabytes of pictures too, for a log that is never kept.
+# Otherwise each message, with megabytes of pictures, is formatted for a log that isn't kept.
 nbval.kernel.pformat = lambda message: message
 
 
 class Schedule(LoadFileScheduling):
-    """A file's tests run in one worker: a notebook's cells share a kernel, and JupyterLab is
-    started once. Running pages are dealt out one by one: they would keep a worker for minutes."""
+    """Run a file's tests in one worker, as a notebook's cells share a kernel and JupyterLab is
+    started once. Running pages are distributed singly, as they would occupy a worker for minutes.
+    """
 
     def _split_scope(self, nodeid):
         is_long = nodeid.startswith("tests/browser/test_running.py::test_a_notebook")
@@ -67,10 +68,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session", autouse=True)
 def plots_need_no_window():
-    """Draw into memory, also on a machine that has a screen.
+    """Draw without windows, even on a machine with a screen.
 
-    Not by an environment variable: notebooks that nbval runs would inherit it, and
-    show no picture.
+    Not with an environment variable: notebooks that nbval runs would inherit it and show no
+    pictures.
     """
     import matplotlib
 
@@ -93,14 +94,14 @@ def _serving(folder):
 
 @pytest.fixture(scope="session")
 def serve():
-    """Return the function that serves a folder on this machine and returns its address."""
+    """Return a function that serves a folder on this machine and returns its address."""
     with ExitStack() as servers:
         yield lambda folder: servers.enter_context(_serving(folder))
 
 
 @pytest.fixture(autouse=True)
 def every_figure_is_closed():
-    """Close what a test has drawn, so that no test sees another one's figures."""
+    """Close a test's figures, so that no other test sees them."""
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
@@ -124,7 +125,7 @@ def pytest_sessionstart(session):
 
 
 def pytest_sessionfinish(session):
-    """Fail if a notebook wrote a file: another might read it, and the order would matter."""
+    """Fail if a notebook wrote a file: if another one read it, the order would matter."""
     if hasattr(session.config, "workerinput"):  # one of xdist's workers
         return
     if new := files_beside_notebooks() - session.config.stash[BEFORE]:
@@ -137,7 +138,7 @@ def pytest_sessionfinish(session):
 
 @pytest.fixture(scope="session")
 def fence(tmp_path_factory):
-    """How submissions are fenced in here, with a copy of the course for them."""
+    """The sandbox for submissions on this machine, with a copy of the course."""
     from comp551ad.exercises.grade.sandbox import Fence, course_copy
 
     folder = tmp_path_factory.mktemp("course")
@@ -163,7 +164,7 @@ def deck():
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The axes of each frame that a player draws, in place of pictures of them."""
+    """The axes of each frame that a player draws, instead of pictures."""
     import numpy as np
     from matplotlib.figure import Figure
 

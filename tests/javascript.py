@@ -1,7 +1,7 @@
-"""Running JavaScript in V8 without a page, by the program that Playwright comes with.
+"""Running JavaScript in V8 without a page, with Playwright's copy of Node.
 
 ``javascript`` is a fixture: ``javascript(source, *args)`` imports the module and calls its default
-export; arrays go in and come out nested.
+export; arrays are passed and returned nested.
 """
 
 import json
@@ -15,7 +15,7 @@ from playwright._impl._driver import compute_driver_executable
 
 from comp551ad import pytrees
 
-# JSON has no NaN, infinity or -0; as texts they make the journey.
+# JSON has no NaN, infinity or -0, so they are sent as strings.
 CALL = """
 const odd = (x) => typeof x === "number" && (!Number.isFinite(x) || Object.is(x, -0));
 const plain = (key, x) => (odd(x) ? { number: Object.is(x, -0) ? "-0" : String(x) } : x);
@@ -34,7 +34,7 @@ async function call(message) {
   }
 }
 """
-# Each line that comes in is answered with one.
+# Answers each input line with one line.
 ANSWER = """
 require("readline").createInterface({ input: process.stdin })
   .on("line", async (line) => console.log(await call(line)));
@@ -43,7 +43,7 @@ require("readline").createInterface({ input: process.stdin })
 
 @contextmanager
 def running(script, source):
-    """Yield the function that hands a message to ``call`` of a source, and returns its answer."""
+    """Yield a function that passes a message to a source's ``call`` and returns its answer."""
     script.write_text(source + ANSWER, encoding="utf-8")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
     command = [compute_driver_executable()[0], script]
@@ -61,7 +61,7 @@ class JavaScriptError(Exception):
 
 
 def nested(x):
-    """Numbers and arrays as JSON has them."""
+    """Numbers and arrays as JSON data."""
     if isinstance(x, dict):
         return {key: nested(child) for key, child in x.items()}
     if isinstance(x, list | tuple):
@@ -94,7 +94,7 @@ def javascript(tmp_path_factory):
 
 
 def like(found, expected):
-    """What came back, in the containers and shapes of what was expected."""
+    """A result in the containers and shapes of what was expected."""
     found = pytrees.leaves_like(found, nested_keys(expected))
     expected_leaves = pytrees.leaves(expected)
     shaped = (
@@ -105,7 +105,7 @@ def like(found, expected):
 
 
 def nested_keys(tree):
-    """The container with texts for keys, as JavaScript's objects have them."""
+    """The container with strings as keys, as in JavaScript objects."""
     if isinstance(tree, dict):
         return {str(key): nested_keys(child) for key, child in tree.items()}
     if isinstance(tree, list | tuple):

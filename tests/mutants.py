@@ -2,17 +2,17 @@
 
     python tests/mutants.py                                    all of MODULES: hours
     python tests/mutants.py --budget 3 comp551ad/functions.py  one module: minutes
-    python tests/mutants.py --list comp551ad/functions.py      what would be changed
+    python tests/mutants.py --list comp551ad/functions.py      only list the changes
 
-A mutant is a module with one small change in its syntax tree: `changes` makes them. Nothing
-on the disk is touched: each mutant lives in a forked process, where the changed code takes
-the place of the living functions' own, and runs the tests that reach the changed lines, the
-module's own and the quick ones first, until one fails. What runs at import is changed by
-importing all of ours afresh. Survivors are printed: each wants a test, or is no change at
-all (a short way and the general one, say). mutmut and cosmic-ray write each mutant to the disk
-and start pytest anew for it: seconds where a fork takes a tenth of one.
+A mutant is a module with one small change in its syntax tree, made by `changes`. Nothing is
+written to disk: each mutant runs in a forked process, where the changed code replaces that of
+the existing functions, and the tests that reach the changed lines run, the module's own and
+the quick ones first, until one fails. For changes to code that runs at import, the whole
+package is reimported. Survivors are printed: each needs a test, or makes no difference (a
+shortcut for the general case, say). mutmut and cosmic-ray write each mutant to disk and start
+pytest for it: that takes seconds, a fork a tenth of one.
 
-Messages are not mutated, nor what only tests or people read (`_is_skipped`). Needs os.fork:
+Messages and what only tests or people read (`_is_skipped`) are not mutated. Needs os.fork:
 Linux or macOS.
 """
 
@@ -48,9 +48,9 @@ MODULES = [
     or room != "*"
     and path.stem not in ("__init__", "refusals")
 ]
-# These look at files and notebooks, not at what the code computes.
+# These check files and notebooks, not what the code computes.
 NOT_RUN = {"test_house", "test_notebooks", "test_refresh", "test_coverage", "test_site"}
-SECONDS_MORE = 20  # beyond ten times the tests' own, then an endless loop is killed
+SECONDS_MORE = 20  # in addition to ten times the tests' own time, then killed
 KILLED, SURVIVED = 1, 0
 MEMORY = 8 * 2**30  # bytes for one mutant
 
@@ -89,7 +89,7 @@ def changed(node, **fields):
 
 
 def changes(node):
-    """What may stand in place of a node."""
+    """The nodes that may replace a node."""
     match node:
         case ast.Constant(bool(value)):
             yield ast.Constant(not value)
@@ -127,7 +127,7 @@ def changes(node):
                 if getattr(node, part) is not None:
                     yield changed(node, **{part: None})
         case ast.If(test) | ast.IfExp(test):
-            # Else something in the test itself changes.
+            # Otherwise something in the test itself changes.
             if not isinstance(test, ast.Compare | ast.BoolOp | ast.UnaryOp):
                 yield changed(node, test=ast.UnaryOp(ast.Not(), test))
         case ast.AugAssign(_, op):
@@ -146,7 +146,7 @@ def changes(node):
 
 
 def changed_calls(node):
-    """The argument alone, arguments in another order, one fewer, or another function."""
+    """The argument on its own, arguments in another order, one fewer, or another function."""
     f, args, keywords = node.func, node.args, node.keywords
     if len(args) == 1 and not keywords:
         if not isinstance(args[0], ast.Starred | ast.GeneratorExp):
@@ -167,13 +167,13 @@ def changed_calls(node):
 
 
 class Place(NamedTuple):
-    """A node of a syntax tree, where it hangs, and the lines that run when it does."""
+    """A node of a syntax tree, its place in the parent, and the lines that run with it."""
 
     node: ast.AST
     parent: ast.AST
     field: str
     index: int | None
-    lines: range  # empty: it runs when the module is imported
+    lines: range  # empty if it runs at import
 
     def put(self, node):
         if self.index is None:
@@ -191,7 +191,7 @@ def places(node, lines=range(0), at_import=True):
                 continue
             inside, here = at_import, lines
             if isinstance(node, ast.FunctionDef | ast.Lambda):
-                # defaults, too, are looked for by the tests that run the body
+                # a default's tests are those that run the body
                 body = node.body if isinstance(node.body, list) else [node.body]
                 inside, here = False, range(body[0].lineno, body[-1].end_lineno + 1)
             if isinstance(each, ast.stmt) and not inside:
@@ -219,7 +219,7 @@ def _is_skipped(node, field):
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: ``new`` in place of what stands at ``place``."""
+    """One change: ``new`` replaces the node at ``place``."""
 
     path: str
     place: Place
@@ -232,7 +232,7 @@ class Mutant:
         return f"{self.path}:{line}: {before}  →  {after}"
 
     def code(self):
-        """The compiled module with the change in it. Call it in a fork: it stays."""
+        """The compiled module with the change. Call it in a fork, as it changes the tree."""
         self.place.put(ast.copy_location(self.new, self.place.node))
         tree = ast.fix_missing_locations(self.tree)
         return compile(tree, str(ROOT / self.path), "exec")
@@ -248,7 +248,7 @@ def mutants(path):
 
 
 def _words(node):
-    """A node on one line; of a compound statement the first."""
+    """A node's source, only the first line of a compound statement."""
     return ast.unparse(ast.fix_missing_locations(node)).splitlines()[0]
 
 
@@ -256,7 +256,7 @@ def _words(node):
 
 
 class Session:
-    """A pytest plugin: all tests are collected once; forks then run some of them."""
+    """A pytest plugin: collects all tests once, of which forks then run some."""
 
     failed, hunting = False, False
 
@@ -264,7 +264,7 @@ class Session:
         self.work = work
 
     def pytest_runtestloop(self, session):
-        # the same examples each time, and a failure need not be made small
+        # the same examples each time, and failures need no shrinking
         phases = [Phase.explicit, Phase.generate]
         settings.register_profile("mutants", settings(), phases=phases)
         settings.load_profile("mutants")
@@ -275,7 +275,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item, call):
-        """A failure ends a mutant's fork: what went wrong need not be written down."""
+        """A failure ends a mutant's fork, so it needs no report."""
         if self.hunting and call.excinfo and not item.get_closest_marker("xfail"):
             if not call.excinfo.errisinstance(pytest.skip.Exception):
                 os._exit(KILLED)
@@ -300,7 +300,7 @@ def passes(item):
 
 
 def in_a_fork(work):
-    """Start ``work()`` in a forked process that prints nothing; its number."""
+    """Start ``work()`` in a forked process that prints nothing; return its pid."""
     pid = os.fork()
     if pid:
         return pid
@@ -315,7 +315,7 @@ def in_a_fork(work):
 
 
 class Watch:
-    """Which lines of MODULES each test reaches, and how long it takes."""
+    """Records which lines of MODULES each test reaches, and how long it takes."""
 
     def __init__(self):
         self.watched = {str(ROOT / path): path for path in MODULES}
@@ -335,7 +335,7 @@ class Watch:
         return each_line
 
     def run(self, items):
-        """test -> (seconds, the lines it reached), of the tests that pass."""
+        """test -> (seconds, the lines it reached), for the tests that pass."""
         reached = {}
         for item in items:
             self.lines, start = set(), time.perf_counter()
@@ -350,7 +350,7 @@ class Watch:
 
 
 def look_at_tests(items):
-    """What ``Watch`` finds, from one run of all tests; kept until a file changes."""
+    """``Watch``'s result for one run of all tests, cached until a file changes."""
     kept = ROOT / "build" / "reached.pickle"
     kept.parent.mkdir(exist_ok=True)
     sources = sorted([*(ROOT / "comp551ad").rglob("*.py"), *TESTS.glob("*.py")])
@@ -363,11 +363,11 @@ def look_at_tests(items):
     return pickle.loads(kept.read_bytes())[1]
 
 
-# ---------------------------------------------------------------- mutants at work
+# ---------------------------------------------------------------- running mutants
 
 
 def code_pairs(old, new):
-    """(old, new) of every code object inside a module that changed."""
+    """(old, new) for every changed code object in a module."""
     if old != new:
         yield old, new
         inner = [
@@ -379,7 +379,7 @@ def code_pairs(old, new):
 
 
 def functions_of_modules():
-    """code -> the functions that run it, wherever they are."""
+    """code -> all functions that have it."""
     files, found = {str(ROOT / path) for path in MODULES}, defaultdict(list)
     gc.unfreeze()
     for each in gc.get_objects():
@@ -390,7 +390,7 @@ def functions_of_modules():
 
 
 def change_in_place(mutant, original, functions):
-    """Give the living functions the changed code; False if that can't be done."""
+    """Give the existing functions the changed code; False if that is impossible."""
     try:
         pairs = list(code_pairs(original, mutant.code()))
         outer = [pair for pair in pairs[1:] if pair[0] in functions]
@@ -398,12 +398,12 @@ def change_in_place(mutant, original, functions):
             for function in functions[old]:
                 function.__code__ = new
         return bool(outer)
-    except ValueError:  # other closures
+    except ValueError:  # different closures
         return False
 
 
 class ChangedModule(importlib.abc.MetaPathFinder):
-    """Import the changed code in place of one module."""
+    """Imports the changed code instead of one module."""
 
     def __init__(self, path, code):
         self.name = path.removesuffix(".py").replace("/", ".")
@@ -419,7 +419,7 @@ class ChangedModule(importlib.abc.MetaPathFinder):
 
 
 def run_afresh(mutant, tests):
-    """Import everything of ours once more, changed, and run these tests."""
+    """Reimport the whole package, with the change, and run these tests."""
     for name in list(sys.modules):
         if name.split(".")[0] == "comp551ad" or name.startswith("test_"):
             del sys.modules[name]
@@ -456,8 +456,8 @@ class Hunt:
         return set().union(*(self.at[mutant.path, line] for line in lines))
 
     def tests_for(self, mutant):
-        """test -> seconds, the module's own and the quick ones first: those that reach the
-        changed lines. Of what runs at import, all that reach the module."""
+        """test -> seconds for the tests that reach the changed lines, the module's own and the
+        quick ones first. For code that runs at import, all that reach the module."""
         tests = self.reaching(mutant) or self.at[mutant.path, 0]
         own = f"tests/test_{Path(mutant.path).stem}.py"
         chosen, left = {}, self.options.budget
@@ -471,7 +471,7 @@ class Hunt:
         return chosen
 
     def fate(self, mutant, tests):
-        """In a fork: KILLED or SURVIVED."""
+        """KILLED or SURVIVED, computed in a fork."""
         Session.hunting = True
         original = self.original[mutant.path]
         in_place = self.reaching(mutant)
@@ -480,7 +480,7 @@ class Hunt:
         return run_afresh(mutant, tests)
 
     def run(self, todo):
-        """Yield (mutant, its fate), some of them at work at the same time."""
+        """Yield (mutant, its fate), running several at the same time."""
         waiting, running = list(todo)[::-1], {}
         while waiting or running:
             while waiting and len(running) < self.options.jobs:
@@ -509,15 +509,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", default=MODULES)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument(
-        "--list", action="store_true", help="only say what would be changed"
-    )
+    parser.add_argument("--list", action="store_true", help="only list the changes")
     parser.add_argument(
         "--budget",
         type=float,
         default=float("inf"),
         metavar="SECONDS",
-        help="of tests for one mutant: leaves out the slowest of those that are not its module's",
+        help="seconds of tests per mutant: leaves out the slowest of other modules' tests",
     )
     options = parser.parse_args()
     todo = [mutant for path in options.modules for mutant in mutants(path)]

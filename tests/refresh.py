@@ -3,9 +3,9 @@
     python tests/refresh.py lectures/09_reverse_mode.ipynb …      # these
     python tests/refresh.py                                       # all lectures and solutions
 
-What may differ from run to run without meaning anything is taken out: times, the kernel's version,
-live widgets, and how a cell's printed text was cut into pieces. What `progress()` shows depends on
-the other notebooks, and is marked as nothing to compare.
+Removes what differs between runs without any significance: times, the kernel's version, live
+widgets, and the splitting of printed text into chunks. The output of `progress()` depends on the
+other notebooks, and is marked as not to be compared.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def refresh(path):
 
 
 def settle(notebook):
-    """Take out of a notebook what differs between two equal runs."""
+    """Remove from a notebook what differs between identical runs."""
     notebook.metadata = {
         "kernelspec": {
             "display_name": "Python 3",

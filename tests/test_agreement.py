@@ -1,7 +1,7 @@
 """The witnesses agree: by hand = reverse mode = forward mode = finite differences.
 
-The only test that lets ``byhand``, ``autodiff`` and ``gradcheck`` meet. The deck's `cost`
-stands here once more, typed as on S09, and is traced as it stands.
+The only test that uses ``byhand``, ``autodiff`` and ``gradcheck`` together. The deck's `cost`
+is repeated here as on S09, and traced unchanged.
 """
 
 import numpy as np
@@ -134,7 +134,7 @@ def test_hand_reverse_forward_and_differences(head, hidden, output_bias):
 @pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("head", HEADS)
 def test_the_machine_differentiates_the_hand_made_gradient(head, hidden):
-    """∂dV/∂V by machine, of the gradient by hand, is the Hessian by machine alone."""
+    """∂dV/∂V by machine, of the hand-written gradient, is the Hessian by machine only."""
     net = TwoLayer(head, hidden)
     X, Y, W, V = problem(head, False, N=4, M=3)
     for k, name in ((2, "W"), (3, "V")):
@@ -144,7 +144,7 @@ def test_the_machine_differentiates_the_hand_made_gradient(head, hidden):
 
 
 def test_relu_at_zero_is_a_matter_of_convention_and_both_lie_in_the_kink():
-    """At q = 0 the derivative is any number between 0 and 1; see each module's text."""
+    """At q = 0 the derivative is any number between 0 and 1; see each module's docstring."""
     net = TwoLayer("regression", "relu")
     X, Y = np.array([[1.0]]), np.array([[3.0]])
     W, V = np.array([[2.0]]), np.array([[0.0]])

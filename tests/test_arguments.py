@@ -1,4 +1,4 @@
-"""comp551ad/autodiff/arguments.py: which argument is meant, its name, and f called with tracers."""
+"""comp551ad/autodiff/arguments.py: argument selection, names, and calling f with tracers."""
 
 import functools
 import sys
@@ -269,7 +269,7 @@ def test_dicts_of_other_classes_stay_what_they_are():
 
 
 def test_a_recording_is_compared_with_a_plain_run_of_the_same_arguments():
-    """It runs twice more where f is random, prints nothing twice, and leaves arguments alone."""
+    """It runs twice more if f is random, prints nothing twice, and doesn't change arguments."""
     calls = []
 
     def noisy(p, rng):
@@ -307,7 +307,7 @@ def test_a_large_number_beside_it_hides_no_other_value():
 
 
 def test_a_plain_run_takes_what_is_not_traced_as_it_is_given():
-    """An index, or how often a loop runs; and integers of few bits, which wrap around."""
+    """An index, or a loop's number of iterations; and small integer types, which wrap around."""
     x, rows = np.array([1.0, 2.0, 4.0]), np.array([[0, 2], [1, 1]])
 
     def f(x, rows, n):

@@ -1,7 +1,7 @@
-"""Every composite and every primitive, tried on examples: NumPy's value, both modes, the program.
+"""Every composite and primitive on examples: NumPy's value, both modes, the program.
 
 An example is a call of NumPy's own function. Its float arrays and np.float64's, in lists too, are
-what is traced; lists of numbers, Python's numbers, masks and indices stay plain.
+traced; lists of numbers, Python's numbers, masks and indices stay plain.
 """
 
 import operator
@@ -276,7 +276,7 @@ EXAMPLES = {
     np.linalg.svdvals: [call(A), call(_sample(2, 4, 3))],
     fn.logsumexp_and_softmax: [call(A), call(A, axis=0)],
 }  # fmt: skip
-# Methods of ufuncs, and reductions of some of the entries or with one more.
+# Methods of ufuncs, and reductions with `where` or `initial`.
 METHODS = {
     np.sum: [call(A, where=FIRST), call(A, 0, initial=0.5)],
     np.max: [
@@ -319,7 +319,7 @@ CASES = [
 
 
 def as_call(primitive, operands, parameters):
-    """An example of a primitive as a call; all its operands are traced."""
+    """An example of a primitive as a call with all operands traced."""
     function = primitive.functions[0]
     operands = [np.asarray(x)[()] for x in operands]
     if primitive.name == "where":
@@ -345,7 +345,7 @@ def numbers_of(args):
 
 
 def of_numbers(function, args, kwargs):
-    """The call as a function of its numbers, with a list of arrays for a result."""
+    """The call as a function of its numbers that returns a list of arrays."""
 
     def f(*numbers):
         numbers = iter(numbers)
@@ -359,7 +359,7 @@ def of_numbers(function, args, kwargs):
 
 
 def like(values, seed):
-    """A fixed random direction in the shape of these values."""
+    """A fixed random direction of the shape of these values."""
     rng = np.random.default_rng(seed)
     out = [rng.normal(size=np.shape(v)) for v in values]
     return [x if x.shape else float(x) for x in out]
@@ -384,7 +384,7 @@ def dot(xs, ys):
 
 
 def both_forms(write, f, *args, **how):
-    """The program for reading and the buffered one, which has it at hand: written once."""
+    """The readable program and the buffered one, which contains it, so it is written once."""
     buffered = write(f, *args, buffered=True, **how)
     return buffered.readable, buffered
 
@@ -394,7 +394,7 @@ def floats(result):
 
 
 def total_of(f):
-    """One number: every entry of the result in its own proportion, none of them linear."""
+    """A scalar: every entry of the result with its own weight, none of them linear."""
 
     def total(xs, weights):
         pairs = zip(weights, pytrees.leaves(f(*xs)), strict=True)
@@ -404,8 +404,8 @@ def total_of(f):
 
 
 def check_right(f, *xs, plain=None, written=True):
-    """Its value is plain NumPy's; slopes and curvatures, in both modes, are difference quotients;
-    a recording, and a program in both forms, give the same numbers."""
+    """The value is plain NumPy's; slopes and curvatures, in both modes, match difference quotients;
+    a recording, and a program in both forms, compute the same numbers."""
     plain, t, every = plain or f, like(xs, 1), tuple(range(len(xs)))
     known = floats(plain(*(x + 0.0 for x in xs)))
     weights = like(known, 2)
@@ -429,7 +429,7 @@ def check_right(f, *xs, plain=None, written=True):
 
 
 def check_programs(f, *xs):
-    """The written value and gradient are the eager ones."""
+    """The written programs' values and gradients are the eager ones."""
     total, weights = total_of(f), like(floats(f(*xs)), 2)
     value, gradient = value_and_grad(total)(xs, weights)
     for program in both_forms(write_gradient, total, xs, weights, value=True):
@@ -441,8 +441,8 @@ def check_programs(f, *xs):
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), CASES + OF_PRIMITIVES)
 def test_examples(function, args, kwargs):
-    """Right, and the arguments are what they were. Where an entry is nan or inf, the value is
-    NumPy's, too, and the adjoints of the others are finite as before."""
+    """Right, without changing the arguments. If an entry is nan or inf, the value is NumPy's too,
+    and the adjoints of the other entries stay finite."""
     f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
     values, pull = vjp(lambda *xs: [*f(*xs), *xs], *numbers)
     assert_all_close(values, [*f(*numbers), *numbers], rtol=1e-13, atol=1e-15)
@@ -487,7 +487,7 @@ def test_scipys_functions_have_right_derivatives(name):
 
 @pytest.mark.parametrize("name", SCIPYS)
 def test_scipys_functions_are_known_by_their_names(name):
-    """scipy is a guest: nothing here imports it unless it is there."""
+    """scipy is optional: nothing imports it unless it is installed."""
     special = pytest.importorskip("scipy.special")
     numbers = [INSIDE, INSIDE[::-1]][: getattr(special, name).nin]
     value, tangent = jvp(getattr(special, name), tuple(numbers), tuple(numbers))

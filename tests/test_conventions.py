@@ -1,7 +1,7 @@
 """Every convention that comp551ad/autodiff/primitives.py states, as literal numbers.
 
-Where mathematics leaves a choice (ties, kinks, 0/0), where numbers are extreme (inf,
-nan, logits of ±1e4), and where arrays are empty.
+Covers choices that mathematics leaves open (ties, kinks, 0/0), extreme numbers (inf, nan,
+logits of ±1e4) and empty arrays.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ INF, NAN = np.inf, np.nan
 
 
 def both_modes(f, *x):
-    """The gradient of the sum of f by every argument, both modes checked to agree."""
+    """The gradient of the sum of f wrt every argument; asserts that both modes agree."""
     _, pull = vjp(f, *x)
     ones = np.ones(np.shape(f(*x)))
     gradients = pull(ones if ones.shape else 1.0)
@@ -51,7 +51,7 @@ KINKS = [
     (np.sign, [[-2.0, 0.0, 3.0]], [[0.0, 0.0, 0.0]]),
     (np.maximum, [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]),
     (np.minimum, [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]),
-    # Beside a plain operand, that one is taken at a tie.
+    # At a tie with a plain operand, the plain one is chosen.
     (lambda x: np.maximum(x, 0.0), [[-1.0, 0.0, 1.0]], [[0.0, 0.0, 1.0]]),
     (lambda x: np.maximum(0, x), [[-1.0, 0.0, 1.0]], [[0.0, 0.0, 1.0]]),
     (lambda x: np.maximum(x, 1) * abs(x), [[0.0, 1.0, -2.0]], [[0.0, 1.0, -1.0]]),
@@ -59,7 +59,7 @@ KINKS = [
     (lambda x: np.maximum(x, np.array([2.0, 2.0])), [2.0], [0.0]),
     (lambda x: np.maximum(x, x), [[-1.0, 0.0, 1.0]], [[1.0, 1.0, 1.0]]),
     (lambda x: np.clip(x, 0.0, 1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0, 0, 1, 0, 0]]),
-    # Traced numbers in a list are no plain operand.
+    # Traced numbers in a list don't count as a plain operand.
     *[(f, [1.0], [2.0]) for e in (np.maximum, np.minimum) for f in (
         lambda v, e=e: e(v * np.ones(2), [v, v]),
         lambda v, e=e: e(np.array([v, v]), v * np.ones(2)),
@@ -116,13 +116,13 @@ def test_ties_and_kinks(f, x, expected):
 @pytest.mark.parametrize("c", [0.1, -0.7, 1e-9, 3.3e7, 1 / 3])
 @pytest.mark.parametrize("n", [3, 7, 150])
 def test_std_of_a_constant_also_where_its_mean_is_rounded(c, n):
-    """The mean of n copies of 0.1 is not 0.1: what is left must not count as spread."""
+    """The mean of n copies of 0.1 isn't 0.1: the rounding must not count as spread."""
     assert grad(np.std)(np.full(n, c)).tolist() == [0.0] * n
     _, tangent = jvp(np.std, (np.full(n, c),), (np.arange(n),))
     assert tangent == 0.0
 
 
-# A rule that met Python's floats with / and ** would raise, or turn complex.
+# A rule that applied / and ** to Python floats would raise, or become complex.
 NUMBERS = [
     (np.log, (0.0,), (INF,)),
     (np.log1p, (-1.0,), (INF,)),
@@ -231,7 +231,7 @@ def softplus_by_hand(x):
         lambda x: np.sum(np.maximum(x, -x) ** 2),
         lambda x: np.sum(np.minimum(x, -x) ** 2),
         lambda x: np.sum(np.linalg.eigvalsh(x * np.eye(2)) ** 2),
-        # Equal, but for rounding.
+        # Equal up to rounding.
         lambda x: np.sum(
             np.linalg.eigvalsh(x * np.eye(3, 2) @ np.eye(2, 3) + FOUR) ** 2
         ),
@@ -253,7 +253,7 @@ def softplus_by_hand(x):
     ],
 )
 def test_second_derivatives_that_a_convention_hides_are_nan(f):
-    """Zeros are a usual start. A slope is chosen there; a curvature would be made up."""
+    """Zeros are a common start. A slope is chosen there; a curvature would be invented."""
     x, t = np.zeros(2), np.array([1.0, -1.0])
     assert np.all(np.isfinite(grad(f)(x)))
     assert np.isnan(hessian(f)(x)).any(axis=1).all()
@@ -272,12 +272,12 @@ def test_second_derivatives_that_a_convention_hides_are_nan(f):
     ],
 )
 def test_kinks_that_cancel_leave_the_slope_of_what_is_smooth(f):
-    """The cross-entropy of logits, at zero weights: log(1 + e^z) has the slope 1/2 there."""
+    """The cross-entropy of logits at zero weights: log(1 + e^z) has slope 1/2 there."""
     z = np.array([0.0, 1.0, -2.0])
     expected = logistic(z)
     np.testing.assert_allclose(grad(f)(z), expected, rtol=1e-14)
     np.testing.assert_allclose(reverse(record(f, z))["a1"], expected, rtol=1e-14)
-    # Written where nothing is at the kink, it holds there as well.
+    # A program written away from the kink is right at the kink too.
     np.testing.assert_allclose(write_gradient(f, z + 0.5)(z), expected, rtol=1e-14)
     np.testing.assert_allclose(jvp(f, (z,), (np.ones(3),))[1], np.sum(expected))
     both = jvp(lambda z: f(z) + f(z), (z,), (np.ones(3),))[1]
@@ -304,7 +304,7 @@ def test_nan_stays_with_the_entry_that_has_the_kink():
     ],
 )
 def test_curvatures_where_several_singular_values_are_zero_are_nan_or_refused(f, shape):
-    """Zeros, or what rounding leaves of them."""
+    """Zeros, exact or up to rounding."""
     for A in (np.zeros(shape), np.outer(np.arange(shape[0]) + 0.3, np.ones(shape[1]))):
         try:
             H = hessian(lambda A: np.sum(f(A) ** 2))(A)
@@ -321,7 +321,7 @@ def test_curvatures_where_several_singular_values_are_zero_are_nan_or_refused(f,
 
 
 def test_kinks_behind_kinks_keep_a_slope_of_one_side():
-    """Where a layer is dead and biases are 0, every layer behind it is at a tie."""
+    """If a layer is dead and biases are 0, every later layer is at a tie."""
     steps = np.random.default_rng(7).normal(size=(6, 3, 3))
 
     def behind(b, kink):
@@ -345,7 +345,7 @@ def test_kinks_behind_kinks_keep_a_slope_of_one_side():
             assert min(abs(gradient[k] - left), abs(gradient[k] - right)) < 1e-9
 
 
-# ---------------------------------------------------------------- axes, and nothing
+# ---------------------------------------------------------------- axes and empty arrays
 
 
 def test_nan_stays_in_the_gradient_of_a_choice():
@@ -376,7 +376,7 @@ def test_the_mean_of_nothing_is_nan_with_numpys_warning(shape, axis, reduce):
 
 @pytest.mark.parametrize(("reduce", "count"), [(np.sum, 1), (np.mean, 4)])
 def test_an_adjoint_of_fewer_axes_reaches_a_reduction_at_full_size(reduce, count):
-    """y · b with y 2 x 3 and b (3,): the adjoint of y is (3,) until a rule needs more."""
+    """y · b with y 2 x 3 and b (3,): y's adjoint has shape (3,) until a rule needs more."""
     x, b = np.arange(24.0).reshape(4, 2, 3), np.array([1.0, 2.0, 3.0])
     g = grad(lambda x: np.sum(reduce(x, axis=0) * b))(x)
     assert np.array_equal(g, np.broadcast_to(b / count, (4, 2, 3)))
@@ -414,7 +414,7 @@ def test_a_number_has_no_axis_to_sum_directions_along(reduce, axis):
 )
 @pytest.mark.parametrize("ddof", [2, 3, 9])
 def test_more_degrees_are_taken_than_there_are(ddof, x, value, slopes):
-    """NumPy divides by 0 then, never by less; the gradient is infinite as the value is."""
+    """NumPy then divides by 0, never by less; the gradient is infinite, as is the value."""
     with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="Degrees of"):
         found = value_and_grad(lambda x: np.var(x, ddof=ddof))(np.array(x))
     np.testing.assert_array_equal(found[0], value)

@@ -1,9 +1,9 @@
 """The coverage map: every formula, claim and slip of the lecture is run by some cell.
 
-`lectures/coverage.toml` says which. Nothing here knows whether a cell does what the map
-says: that is for a reader. What rots by itself is looked after: a place that is gone or
-has come to mean another cell, a section that was forgotten, a page that shows an older
-map, a notebook that no page leads to. `FAULTY` holds maps to which the check must object.
+`lectures/coverage.toml` says which. Whether a cell does what the map says is for readers to
+judge. The tests find what breaks over time: a place that no longer exists or refers to another
+cell, a missing section, a page with an outdated map, a notebook that no page links to.
+`FAULTY` has maps that the check must reject.
 """
 
 import re
@@ -17,18 +17,18 @@ import pytest
 LECTURES = Path(__file__).parent.parent / "lectures"
 START, MAP = "00_start_here", "15a_errata_and_map"
 SECTIONS = [f"S{k:02}" for k in range(1, 21)] + [f"E{k:02}" for k in range(1, 27)]
-# Slips of letters and spelling, for which there is nothing to run: a cell names them.
+# Slips in letters and spelling, with nothing to run: a cell mentions them.
 IN_WORDS = {"E06", "E08", "E09", "E23", "E26"}
-NUMBER = re.compile(r"[a-z]?(\d+-)?\d+")  # an id that moves when a cell is put in
+NUMBER = re.compile(r"[a-z]?(\d+-)?\d+")  # an id that changes when a cell is inserted
 
 
 def is_side(name):
-    """Is it a notebook beside a lecture, as `05a_…` is beside `05_…`?"""
+    """Whether it is a side notebook, as `05a_…` is of `05_…`."""
     return name[2] != "_"
 
 
 def links_in(cells):
-    """The notebooks of the same folder to which the prose of these cells links."""
+    """The notebooks in the same folder that the prose of these cells links to."""
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     return set(re.findall(r"\]\((\w+)\.ipynb(?:#[^)]*)?\)", prose))
 
@@ -50,13 +50,13 @@ def cells_of(folder):
 
 
 def faults(course, notebooks):
-    """Yield what is wrong with a map, in sentences."""
+    """Yield a map's faults, as sentences."""
     for name in SECTIONS:
         if not course.get(name, {}).get("claims"):
             yield f"{name} has no claim"
     for name, section in course.items():
         if name not in SECTIONS:
-            yield f"{name} is no section and no slip"
+            yield f"{name} is neither a section nor a slip"
         if not section.get("title"):
             yield f"{name} has no title"
         for claim, places in section["claims"].items():
@@ -68,7 +68,7 @@ def faults(course, notebooks):
     for name in IN_WORDS & set(course):
         places = [place for slip, _, place in places_of(course) if slip == name]
         if not any(name in source_of(place, notebooks) for place in places):
-            yield f"{name} is named in none of its cells"
+            yield f"{name} isn't mentioned in any of its cells"
 
 
 def source_of(place, notebooks):
@@ -78,7 +78,7 @@ def source_of(place, notebooks):
 
 
 def fault_of(place, notebooks):
-    """What is wrong with one place, "notebook#cell" or "notebook#cell code"; or None."""
+    """The fault of one place, "notebook#cell" or "notebook#cell code", or None."""
     notebook, _, rest = place.partition("#")
     number, _, code = rest.partition(" ")
     if notebook not in notebooks:
@@ -87,11 +87,11 @@ def fault_of(place, notebooks):
         return f"{notebook} has no cell {number!r}"
     cell = notebooks[notebook][number]
     if cell.cell_type != "code":
-        return f"{number!r} of {notebook} is no code, so it runs nothing"
+        return f"{number!r} of {notebook} isn't code, so it runs nothing"
     if cell.execution_count is None:
         return f"{number!r} of {notebook} was never run"
     if NUMBER.fullmatch(number) and not code:
-        return f"{number!r} is a number: write a piece of the cell's code behind it"
+        return f"{number!r} is a number: add part of the cell's code after it"
     if code not in cell.source:
         return f"{number!r} of {notebook} has no {code!r}: is it another cell now?"
     if code and sum(code in cell.source for cell in notebooks[notebook].values()) > 1:
@@ -120,7 +120,7 @@ def test_every_lecture_is_on_the_map(course, notebooks):
 
 
 def test_the_map_page_shows_this_map(course, notebooks):
-    """It is made from the map when it runs, and has to be run again after a change."""
+    """It is generated from the map when it runs, so it must be rerun after a change."""
     shown = "\n".join(
         output.data["text/markdown"] for output in notebooks[MAP]["map-table"].outputs
     )
@@ -136,14 +136,14 @@ def test_the_start_page_links_to_every_notebook(notebooks):
 
 
 def test_a_lecture_links_to_what_is_beside_it(notebooks):
-    """A side notebook is found where its subject branches off, and leads back there."""
+    """A side notebook is linked where its subject branches off, and links back there."""
     for name in filter(is_side, notebooks):
         (lecture,) = [n for n in notebooks if n.startswith(f"{name[:2]}_")]
         assert name in links_in(notebooks[lecture].values()), f"{lecture}: {name}"
         assert lecture in links_in(notebooks[name].values()), f"{name}: {lecture}"
 
 
-# --- the check, checked -------------------------------------------------------
+# --- tests of the check -------------------------------------------------------
 
 
 def without(name):
@@ -161,12 +161,12 @@ FAULTY = [
     (lambda course: course["S03"].pop("title"), "S03 has no title"),
     (
         lambda course: course.update(S21={"title": "new", "claims": {}}),
-        "S21 is no section",
+        "S21 is neither",
     ),
     (lambda course: course["S04"]["claims"].update(new=[]), "'new', is run nowhere"),
     (pointing_to("77_nowhere#model"), "no notebook '77_nowhere'"),
     (pointing_to("08_forward_mode#nowhere"), "no cell 'nowhere'"),
-    (pointing_to("08_forward_mode#title"), "no code"),
+    (pointing_to("08_forward_mode#title"), "isn't code"),
     (pointing_to("08_forward_mode#model def other"), "is it another cell now?"),
     (pointing_to("08_forward_mode#model return"), "more than once"),
     (pointing_to("made_up#unrun"), "was never run"),
@@ -174,7 +174,7 @@ FAULTY = [
     (pointing_to("made_up#c7"), "is a number"),
     (
         lambda course: course["E26"].update(claims={"new": ["08_forward_mode#model"]}),
-        "E26 is named in none",
+        "E26 isn't mentioned",
     ),
 ]
 

@@ -1,7 +1,7 @@
-"""comp551ad/autodiff/data.py: labels, masks and comparisons, which nobody differentiates.
+"""comp551ad/autodiff/data.py: labels, masks and comparisons, which aren't differentiated.
 
-Every way in (a small array from outside, an argument, computed by f) is recorded and written, and
-the written program serves other labels; a question that Python asks is a decision, with its line.
+Data from every source (a small array from outside, an argument, computed by f) is recorded, and
+the written program works for other labels; a branch in Python is a decision, with its line.
 """
 
 import contextlib
@@ -91,7 +91,7 @@ def discounted(W, X, y):
 
 
 def picked(W, X, y):
-    """With numbers of rows that would be too many for the source."""
+    """With too many row numbers to write in the source."""
     z = np.sort(X @ W, axis=1) + np.take_along_axis(X @ W, y[:, None], 1)
     return np.sum(z[np.arange(2, 20), y[2:]] * np.arange(18)) + np.sum(np.sort(z, 0)[3])
 
@@ -101,7 +101,7 @@ def targets(W, X, y):
 
 
 def written_over(W, X, y):
-    """An entry that labels name twice holds what was stored last."""
+    """An entry that labels select twice has the value stored last."""
     rows, some = 2 * W, np.where(y > 0, y, 3)
     for k in (0, 4, 8):
         rows[some[k : k + 4]] = np.sin(W) * rows[some[k : k + 4]]
@@ -117,7 +117,7 @@ OF_LABELS = [
 
 
 def check_recording(f, *args):
-    """Its value and its gradient by the first argument: eager, recorded, and by differences."""
+    """Compare its value and gradient wrt the first argument: eager, recorded, by differences."""
     value, gradient = value_and_grad(f)(*args)
     t, h = RNG.normal(size=args[0].shape), 1e-6
     ahead, behind = (f(args[0] + step * t, *args[1:]) for step in (h, -h))
@@ -188,7 +188,7 @@ def top(x):
 
 
 def between(x):
-    """Linear interpolation between entries, as of an image between its pixels."""
+    """Linear interpolation between entries, as in an image between its pixels."""
     below = np.floor(np.abs(x)).astype(int)
     share = np.abs(x) - below
     return np.sum(x[below] * (1 - share) + x[below + 1] * share)
@@ -201,7 +201,7 @@ def cast(x):
 
 
 def looked_up(x):
-    """What a comparison gives entry by entry chooses no other number of entries."""
+    """An elementwise comparison that never changes the number of entries."""
     side = (x > 0).astype(int)
     whole = np.sum(x[side] * x) + np.sum(x[np.where(x > 1, 3, 5)] ** 2)
     return whole + np.sum(np.choose(side, [x, x**3]))
@@ -217,7 +217,7 @@ def test_a_comparison_that_becomes_an_array_is_an_operation(f):
     check_recording(f, V)
     if f is both:  # another number of entries: another shape
         return
-    # Where all are positive, the comparisons choose none, or all.
+    # If all are positive, the comparisons select none, or all.
     for example in (V, np.abs(V)):
         programs = both_forms(write_gradient, f, example, value=True)
         for program, x in itertools.product(programs, (V, -V, V[::-1].copy() + 0.05)):
@@ -249,14 +249,14 @@ OF_ANY = [
     lambda x, keep: 3 * np.sum(x[keep]) + np.sum(np.tanh(x[keep]) * np.sum(x[~keep])),
     leaky_in_place,
 ]
-# Right for the recorded one.
+# Right only for the recorded mask.
 OF_ONE = [
     lambda x, keep: np.mean(x[keep] ** 2),
     lambda x, keep: np.mean(x[: N // 2][keep[: N // 2]]),
     lambda x, keep: np.mean(x[N // 2 :][keep[N // 2 :]]),
     lambda x, keep: np.std(x) * len(x[keep]) + np.sum(np.stack([x[keep], x[keep]])),
 ]
-# Numbers, or labels, choose how many entries.
+# Numbers or labels determine how many entries there are.
 OF_NONE = [
     lambda x, y: np.mean(x[x > 0.1] ** 2),
     lambda x, y: np.mean(x[y == 1] ** 2),
@@ -290,7 +290,7 @@ def test_labels_that_choose_together_with_a_mask_are_not_free():
     program = write_gradient(lambda x, y, keep: np.mean(x[keep[y]]), V, LABELS, MASK)
     with pytest.raises(ProgramError, match="^y: got data that choose other"):
         program(V, 0 * LABELS, MASK)
-    # Integers that are only compared are numbers, and nobody looks at these.
+    # Integers that are only compared count as numbers, which trials don't vary.
     with pytest.raises(ProgramError, match="how many entries a comparison chooses"):
         write_gradient(lambda x, y, keep: np.mean(x[(y > 0) | keep]), V, LABELS, MASK)
 
@@ -304,7 +304,7 @@ def test_labels_that_choose_together_with_a_mask_are_not_free():
     ],
 )
 def test_what_labels_and_a_mask_choose_together_is_right_or_refused(choose, y, keep):
-    """Also where no trial changes how many entries that are."""
+    """Even if no trial changes the number of entries."""
     x, y, keep = V[:5], np.array(y), np.array(keep, bool)
 
     def f(x, y, keep):
@@ -328,7 +328,7 @@ def test_what_labels_and_a_mask_choose_together_is_right_or_refused(choose, y, k
     ],
 )
 def test_masks_that_choose_as_many_entries_in_all_trials(chosen):
-    """Whatever is tried, a buffered program keeps no array whose length a mask chooses."""
+    """A buffered program never keeps an array whose length a mask determines."""
 
     def f(x, y):
         return np.sum(np.tanh(chosen(x[y][4:])) ** 2)
@@ -368,7 +368,7 @@ def test_other_numbers_that_make_a_matrix_singular_tell_nothing():
 
 
 def test_integers_are_numbers_unless_f_uses_them_as_labels():
-    """So that integer inputs are differentiated where that is possible."""
+    """So that integer inputs are differentiated where possible."""
     counts = np.array([1, 2, 3])
     t = record(lambda n: np.sum(n**2), counts)
     assert reverse(t)["n"].tolist() == [2.0, 4.0, 6.0] and t["n"].dtype == np.float64
@@ -404,7 +404,7 @@ def test_single_integers_that_f_uses_as_indices_are_settings():
     assert reverse(record(drawn, V, 3, 7, {7: "ab"}))["x"] == pytest.approx(
         grad(drawn)(V, 3, 7, {7: "ab"}), rel=1e-14
     )
-    # Not where they are all that there is.
+    # Not if they are the only inputs.
     with pytest.raises(TypeError, match="as integers that are not differentiated"):
         record(lambda w, k: [w, 2 * w][k], 1, 0)
 
@@ -448,7 +448,7 @@ def test_an_operation_in_place_on_data_is_refused_with_the_way_out():
     assert record(counted, V, LABELS).result == np.sum(V[LABELS == 0])
 
 
-# ---------------------------------------------------------------- Python's own questions
+# ---------------------------------------------------------------- branches in Python
 
 
 def test_decisions_are_noted_with_their_line():
@@ -529,7 +529,7 @@ def test_questions_of_the_shape_are_no_decisions():
     assert not t.decisions
 
 
-# ---------------------------------------------------------------- constants that f hides
+# ---------------------------------------------------------------- hidden constants
 
 
 @pytest.mark.parametrize(
@@ -553,7 +553,7 @@ def test_questions_of_the_shape_are_no_decisions():
     ],
 )
 def test_a_program_never_keeps_what_it_should_compute(f):
-    """Right for other labels, or refused; where it is refused, computing it outside works."""
+    """Right for other labels, or refused; if refused, computing it outside f works."""
     x, y, others = V[:6], LABELS[:6], OTHERS[:6]
     gradient = grad(f)
     assert np.array_equal(record(f, x, y).result, f(x, y))
@@ -589,7 +589,7 @@ def test_a_function_of_data_that_is_not_numpys_is_refused():
 
 
 def test_labels_that_f_looks_up():
-    """Where each trial is an error."""
+    """Where every trial raises."""
     signs = {3: -1.0, 7: 1.0}
     y = np.array([3, 7, 7])
     with pytest.raises(ProgramError, match="leave no trace.*as arguments"):
@@ -597,7 +597,7 @@ def test_labels_that_f_looks_up():
 
 
 def test_a_number_of_classes_is_no_constant():
-    """Nor where it is the same for labels that differ a little."""
+    """Even if slightly different labels have the same number."""
     for count in (
         lambda y: len(np.unique(y % 2)),
         lambda y: len(np.intersect1d(y, [0, 5])),
@@ -619,7 +619,7 @@ def asserted(x, y):
     return np.sum(x * np.array([1.0, 4.0])[(x > 1).astype(int)])
 
 
-# At small numbers, and for labels 0 and 1, each of them gives one answer alone.
+# For small numbers, and for labels 0 and 1, each of these has the same result.
 SMALL, FEW = np.linspace(-0.9, 0.8, 6), np.array([0, 1, 1, 0, 1, 0])
 
 
@@ -666,7 +666,7 @@ def test_answers_that_the_recorded_arguments_do_not_give_are_computed(f, buffere
 
 
 def test_random_numbers_that_f_draws_are_no_constants():
-    """A program would hold those of one call."""
+    """A program would keep those of one call."""
     rng = np.random.default_rng(0)
 
     def dropout(x):
@@ -694,7 +694,7 @@ def one_hot(y):
     ],
 )
 def test_one_hot_rows_are_computed_from_the_labels(rows):
-    """Where f and its program both take the labels, they agree."""
+    """If f and its program both take the labels, they agree."""
 
     def f(x, y):
         return np.sum(np.exp(x) * rows(y))

@@ -1,4 +1,4 @@
-"""comp551ad/datasets.py: the shipped numbers, the choices, and damaged files."""
+"""comp551ad/datasets.py: the shipped data, the options, and damaged files."""
 
 import hashlib
 import tomllib
@@ -37,7 +37,7 @@ def test_iris_as_the_lectures_use_it():
 
 
 def test_iris_is_fishers_not_the_repositorys():
-    """Rows 35 and 38, where iris.data of UCI differs from the paper."""
+    """Rows 35 and 38, where UCI's iris.data differs from the paper."""
     X, _ = load_iris(IRIS_FEATURES, bias=False)
     assert X[34].tolist() == [4.9, 3.1, 1.5, 0.2]
     assert X[37].tolist() == [4.9, 3.6, 1.4, 0.1]
@@ -86,7 +86,7 @@ def test_digits_of_two_classes():
 
 @pytest.mark.parametrize("load", [load_iris, load_digits])
 def test_standardized_but_for_the_bias(load):
-    """A pixel that never changes becomes 0, and another reader gets numbers of its own."""
+    """A constant pixel becomes 0, and each caller gets its own arrays."""
     load().X[:] = 0
     X, _ = load(standardize=True)
     np.testing.assert_allclose(X[:, :-1].mean(0), 0, atol=1e-14)
@@ -107,7 +107,7 @@ def test_digits_to_train_and_test_on_are_all_digits_once_centred_and_scaled():
     assert rows == {tuple(row) for row in np.hstack([known.X, known.Y])}
 
 
-# ---- made up -------------------------------------------------------------------------
+# ---- synthetic -----------------------------------------------------------------------
 
 
 def test_spirals_without_noise_turn_once():

@@ -21,7 +21,7 @@ from comp551ad.byhand.deep import (
 from comp551ad.byhand.two_layer import HIDDEN, NotFiniteError, TwoLayer
 from comp551ad.functions import relu, softmax
 
-# ---- where to start ------------------------------------------------------------------
+# ---- initial weights -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", ["gaussian", "uniform"])
@@ -90,7 +90,7 @@ def test_running_average_on_paper():
     old = [(np.zeros(1), np.ones(1))]
     for rate, expected in (0.0, [0.0, 1.0]), (1.0, [0.0, 2.0]):  # all old, all new
         assert np.ravel(running_average(old, one, 4, rate)).tolist() == expected
-    # The usual rate is a tenth, the usual ε 1e-5, and two rows are enough.
+    # The default rate is 0.1, the default ε 1e-5, and two rows are enough.
     usual = running_average(old, [(np.ones(1), np.full(1, 1.5))], 2)
     assert np.ravel(usual) == pytest.approx([0.1, 0.9 + 0.3]) and EPS == 1e-5
 
@@ -128,7 +128,7 @@ def test_gradients_by_hand_and_by_machine(network):
     for a, b, parameter in zip(by_hand, by_machine, p, strict=True):
         assert a.shape == parameter.shape
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
-    assert np.max(np.abs(by_hand[0])) > 1e-4  # the first layer gets some
+    assert np.max(np.abs(by_hand[0])) > 1e-4  # the first layer has a gradient
 
 
 def test_with_given_statistics_the_machine_differentiates_and_backward_refuses():
@@ -181,14 +181,14 @@ def test_normalized_layers_with_the_batchs_own_or_with_given_statistics():
     assert up.statistics[0][1] == pytest.approx(np.var(X @ W, 0))
     same = network.predict(X, p, up.statistics)
     np.testing.assert_allclose(same, softmax(up.U), rtol=1e-13)
-    one = network.predict(X[:1], p, up.statistics)  # alone, as in company
+    one = network.predict(X[:1], p, up.statistics)  # the same on its own as in a batch
     np.testing.assert_allclose(one, softmax(up.U)[:1], rtol=1e-12)
     assert not np.allclose(one, network.predict(X[:1], p))
 
 
 @pytest.mark.parametrize("block, ends", [(1, (1, 2)), (2, (2,))])
 def test_a_start_draws_the_generators_own_sequence(block, ends):
-    """`last` multiplies a block's last W alone."""
+    """`last` multiplies only a block's last W."""
     network, widths = Deep(block=block, batch_norm=True), (3, 4, 4, 4, 2)
     uniform = {"scale": "glorot", "shape": "uniform"}
     for last, kind in (None, {}), (0.25, uniform), (0.0, {}):
@@ -219,7 +219,7 @@ def test_a_minibatch_holds_no_row_twice_and_is_drawn_anew():
     assert all(len(set(rows)) == 5 for rows in seen) and len(set(seen)) == 4
 
 
-# ---- bad arguments: by the mechanism that test_shapes.py tries out ---------------------
+# ---- bad arguments, checked by the mechanism that test_shapes.py tests ------------------
 
 net = Deep(block=2, batch_norm=True)
 X, Y, p = setting(net, widths=(3, 5, 5, 5, 2))
@@ -285,7 +285,7 @@ def test_a_skip_connection_adds_what_is_as_wide():
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 def test_a_variance_that_overflows_is_an_error_too():
-    """With a variance of inf every Q̂ would be 0, unseen."""
+    """With an infinite variance every Q̂ would silently be 0."""
     for call in lambda: normalize(1e160 * Q), lambda: net.cost(1e160 * X, Y, p):
         with pytest.raises(NotFiniteError, match="got nan or inf from finite"):
             call()

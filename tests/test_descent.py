@@ -1,4 +1,4 @@
-"""comp551ad/byhand/descent.py: the deck's iterates, stop rules, history and the bar."""
+"""comp551ad/byhand/descent.py: the deck's iterates, stopping rules, history, progress bar."""
 
 import inspect
 import io
@@ -66,12 +66,12 @@ def test_the_decks_signature_and_defaults(iris):
     for name, default in {"lr": 0.1, "eps": 1e-9, "max_iters": 100000}.items():
         assert decks[name].default == ours[name].default == default
     assert (decks["stop"].default, ours["stop"].default) == ("dW", "all")
-    # Lists will do, and one unit is enough.
+    # Lists are accepted, and one unit is enough.
     run = gradient_descent(*(A.tolist() for A in iris), 1, max_iters=1)
     assert isinstance(run.parameters, tuple) and run[0].shape == (1, 3)
 
 
-# ---- stop rules ----------------------------------------------------------------------
+# ---- stopping rules ------------------------------------------------------------------
 
 
 def test_other_networks_may_have_an_output_bias(iris):
@@ -168,7 +168,7 @@ def test_ctrl_c_returns_what_was_reached(place):
     assert run.report.startswith("interrupted after 25 iterations of 1,000")
 
 
-# ---- history and words ---------------------------------------------------------------
+# ---- history and messages ------------------------------------------------------------
 
 
 def test_history_holds_cost_norms_and_iterates(iris):
@@ -250,7 +250,7 @@ def test_names_are_different_and_as_many_as_the_parameters():
         descend(lambda *p: p, [np.ones(2), np.array([1j])])
 
 
-# ---- what the gradient and the cost may do, and what they may not --------------------
+# ---- what the gradient and the cost may and may not do -------------------------------
 
 
 @pytest.mark.parametrize("start", [np.ones(2), np.array(1.0), (np.ones(2), 1.0)])
@@ -302,7 +302,7 @@ def test_the_iterates_are_read_only_for_gradient_and_cost():
 )
 @pytest.mark.parametrize("first", [0, 3])
 def test_a_gradient_returns_a_plain_array_of_floats(returned, first, keep_every):
-    """From its first call on, and later as well."""
+    """Checked on the first call and on later ones."""
     calls = iter(range(10**6))
     with pytest.raises((ValueError, TypeError)) as error:
         descend(
@@ -333,7 +333,7 @@ def test_a_cost_is_one_number(value):
     assert run.history.cost.tolist() == [3.0]
 
 
-# ---- the bar -------------------------------------------------------------------------
+# ---- the progress bar ----------------------------------------------------------------
 
 
 class Terminal(io.StringIO):
@@ -347,7 +347,7 @@ class Terminal(io.StringIO):
         (Terminal, None, 1.3, True),
         (Terminal, None, 0.0, False),
         (Terminal, False, 1.3, False),
-        (io.StringIO, None, 1.3, False),  # as in a notebook that a program executes
+        (io.StringIO, None, 1.3, False),  # as in a notebook run by a program
         (io.StringIO, True, 0.0, True),
     ],
 )
@@ -367,4 +367,4 @@ def test_a_bar_is_shown_where_somebody_watches(
     assert (
         bool(re.search(r"descent: .*/12", seen)) == shown and ("step" in seen) == shown
     )
-    assert not shown or seen.endswith("\r")  # it is taken away in the end
+    assert not shown or seen.endswith("\r")  # the bar is removed at the end

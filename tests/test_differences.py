@@ -1,4 +1,4 @@
-"""Slopes by differences: the formulas, and the bars that must hold the truth."""
+"""Slopes by differences: the formulas, and the error bars that must contain the truth."""
 
 import math
 
@@ -15,7 +15,7 @@ from comp551ad.differences import (
 
 
 def explored(f, x):
-    """The slopes of f at the number x, with the noise measured as the checker does it."""
+    """The slopes of f at the number x, with the noise measured as in the checker."""
     function = Function(f, x)
     line = Line(function, 0)
     with np.errstate(all="ignore"):
@@ -70,7 +70,7 @@ def test_the_structure_of_x_comes_back_and_x_stays():
     assert type(x["rest"][0][1]) is int and np.all(x["W"] == 1)
 
 
-# --- the bars -------------------------------------------------------------------------
+# --- error bars -----------------------------------------------------------------------
 
 
 SMOOTH = {
@@ -102,7 +102,7 @@ def test_the_bars_hold_the_truth_and_are_sharp(name):
         (lambda x: (1e8 + np.sin(x)) - 1e8, 1.0, 1e-9, 1e-7),
         (lambda x: float(np.exp(np.float32(x))), 1.0, 1e-8, 1e-6),
         (lambda x: float(np.exp(np.float32(x))), 0.0, 1e-8, 1e-6),
-        # a kink is no noise, nor are stairs
+        # neither a kink nor stairs count as noise
         (lambda x: abs(x - (1 + 1e-8)) + 1, 1.0, 1e-16, 1e-15),
         (lambda x: np.floor(1e3 * x) / 1e3, 0.5003, 1e-16, 1e-15),
         (lambda x: 5.0, 1.0, 1e-16, 2e-15),

@@ -1,6 +1,6 @@
-"""What a verdict shows where no mistake is named: for which inputs, and in which line.
+"""What a verdict shows if no mistake is named: for which inputs, and at which line.
 
-And what keeps an answer from hanging a check, or from changing the notebook around it.
+Also that an answer can neither hang a check nor change the notebook around it.
 """
 
 import builtins
@@ -181,16 +181,16 @@ IN_A_LOOP = """def complex_gradient(f, w, h):
             "after it, doesn't appear there. Start looking there; your approach may also "
             "simply differ at that point.",
         ),
-        # What is the solution's in one case, or but for its sign, is not praised.
+        # A value that agrees in only one case, or up to the sign, isn't praised.
         (KEEPING, "; `1 - slope ** 2` (line 2), after it, does"),
         (TURNED, "`softmax(u)` (line 2) agrees with"),
         (TOO_MANY_VALUES, "`np.cosh(W)` (line 2) does"),
-        # What a value of the solution's is made of is all right, and so is a mask of floats.
+        # Parts of one of the solution's values are fine, and so is a mask of floats.
         (MASKED, "; `1 + through` (line 4), after it, does"),
-        # Another way is not shown as a departure.
+        # A different method isn't reported as a departure.
         (ANOTHER_WAY, None),
         (BY_LISTS, None),
-        # Neither X.T nor what nearly agrees is praised, and an empty array is nothing yet.
+        # X.T and near agreement aren't praised, and an empty array doesn't count.
         (TURNED_INPUT, "  `X.T @ Y` (line 3) doesn't appear"),
         (NEARLY, "  `gradient(w + h) - gradient(w - h)` (line 3) does"),
         # A comment draws no random numbers.
@@ -209,9 +209,9 @@ def test_the_first_value_that_the_solution_has_not(source, said):
 @pytest.mark.parametrize(
     "source, case, said",
     [
-        # A value with scalars before it is not called the first step.
+        # A value with scalars before it isn't called the first step.
         (SCALED, 0, "^`np.cosh\\(X\\)` \\(line 3\\) doesn't appear in the solution"),
-        # A value that a loop of the solution has is known.
+        # A value from a loop of the solution is recognized.
         (IN_A_LOOP, 1, "^((?!rows\\[k\\]`).)*; `np.cosh\\("),
     ],
 )
@@ -248,7 +248,7 @@ def test_looking_for_a_place_prints_nothing_and_leaves_names_alone(capsys):
     assert "seen" not in answer.__globals__
 
 
-# --- errors, in the student's words ---------------------------------------------------
+# --- errors, in terms of the student's code -------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_where_the_search_for_a_name_takes_too_long_there_is_evidence(
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
 def test_a_loop_that_catches_every_error_is_stopped():
     assert stopped(for_ever_and_catches) == LIMITS[for_ever]
-    # What it was catching is no context of errors to come.
+    # The exception that it was handling is not the context of later errors.
     assert sys.exc_info() == (None, None, None)
 
 
@@ -460,7 +460,7 @@ def test_time_that_is_over_in_a_generator_that_is_closed_says_nothing(
             del left
 
     monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
-    thread = threading.Thread(target=leave)  # where no alarm rings, but all is traced
+    thread = threading.Thread(target=leave)  # without alarms, but with tracing
     thread.start()
     thread.join()
     assert capsys.readouterr().err == ""
@@ -490,7 +490,7 @@ def test_builtins_that_an_answer_replaces_are_put_back_and_there_is_a_verdict(na
         verdict = judge(small(), lambda x: setattr(builtins, name, None) or x * 3)
         after = getattr(builtins, name)
     finally:
-        setattr(builtins, name, before)  # or there would be no report of a failure
+        setattr(builtins, name, before)  # or a failure could not be reported
     assert (after is before) and verdict.status == "not yet"
 
 

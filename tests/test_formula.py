@@ -1,4 +1,4 @@
-"""Formulas are what ran: the deck's own as literals; every other one is read back and evaluated."""
+"""Formulas show what ran: the deck's as literals; all others are parsed and evaluated."""
 
 import operator
 import random
@@ -28,7 +28,7 @@ def derivatives(rows):
 
 
 def test_the_decks_formulas_in_latex(deck):
-    """As text they are in the tables of test_table."""
+    """Their text is in the tables of test_table."""
     rows = rows_of(deck)
     assert rows.row(6).equation.latex == r"a_6 = \sin a_5"
     assert rows.row(7).expanded.latex == r"\cos\left(w_1 \cdot x + w_0\right)"
@@ -314,7 +314,7 @@ def test_an_output_that_depends_on_nothing_shows_zeros():
     assert [row.derivative.value for row in rows.rows] == [0.0, 0.0]
 
 
-# ---------------------------------------------------------------- read back and evaluated
+# ---------------------------------------------------------------- parsed and evaluated
 
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 TOKEN = re.compile(r"\d+\.?\d*(?:e−?\d+)?|[^\W\d²³¹⁰-⁹ᵀ][^\W²³¹⁰-⁹ᵀ]*|[²³¹⁰-⁹⁻]+|\S")
@@ -323,7 +323,7 @@ LISTS = ("concatenate", "stack")
 
 
 class Reader:
-    """Evaluates a formula as a person reads it, knowing NumPy and no primitive's rules."""
+    """Evaluates a formula as a person would, with NumPy and without the primitives' rules."""
 
     def __init__(self, text, known):
         self.tokens, self.known = TOKEN.findall(text), known
@@ -419,20 +419,20 @@ class Reader:
 
 
 def check(shown, known, value):
-    """The text read back gives the value; LaTeX has its braces."""
+    """The text evaluates to the value; LaTeX has balanced braces."""
     assert shown.latex.count("{") == shown.latex.count("}")
     assert shown.latex.count(r"\left") == shown.latex.count(r"\right")
     if "constant[" in shown.text:
         return
-    # A sum's derivative is the same for all that was added.
+    # A sum's derivative is the same for all its operands.
     found = np.broadcast_to(Reader(shown.text, known).value, np.shape(value))
-    # A number is written with four digits: 2/√π in the rule of erf.
+    # Numbers have four digits: 2/√π in the rule of erf.
     rounded = 5e-4 if re.search(r"\d\.\d{3}", shown.text) else 1e-9
     np.testing.assert_allclose(found, value, rounded, 1e-12, err_msg=shown.text)
 
 
 def check_pass(r):
-    """All formulas of a pass, read back by who knows the number behind each label and name."""
+    """Check all formulas of a pass, given the number for each label and name."""
     rows, shown = r.trace.rows, rows_of(r).rows
     known = {name: rows[k][1] for k, name in r.trace.names.items()}
     known |= {one.label.text: row[1] for one, row in zip(shown, rows, strict=True)}
@@ -441,7 +441,7 @@ def check_pass(r):
     known = {name: np.asarray(x) for name, x in known.items()}
     if not all(np.isfinite(x).all() for x in known.values()):
         return 0
-    # What `*xs` took.
+    # The arguments that `*xs` took.
     known["xs"] = [np.asarray(rows[k][1]) for k in r.trace.inputs]
     trees = recorded.terms_of(r, range(len(rows)))
     for k, (one, row) in enumerate(zip(shown, rows, strict=True)):

@@ -1,4 +1,4 @@
-"""comp551ad/functions.py: values, safety at ±1e4, shapes, and handing the call over."""
+"""comp551ad/functions.py: values, safety at ±1e4, shapes, and dispatch."""
 
 import inspect
 import math
@@ -133,11 +133,11 @@ def test_tie_share_values():
     assert type(tie_share(2.0, 2.0)) is np.float64
 
 
-# ---- handing over --------------------------------------------------------------------
+# ---- dispatch ------------------------------------------------------------------------
 
 
 class Taker:
-    """Takes any call, and says what it was given."""
+    """Accepts any call, and returns its arguments."""
 
     def __array_function__(self, function, types, args, kwargs):
         return function, types, args, kwargs
@@ -159,7 +159,7 @@ def test_every_function_hands_over_and_keeps_its_plain_self_that_refuses_complex
     x = Taker()
     arguments = (x,) if f not in (greater_share, tie_share) else (np.ones(2), x)
     assert f(*arguments) == (f, (Taker,), arguments, {})
-    # Keywords go along, and the first that doesn't decline decides.
+    # Keywords are passed on, and the first operand that doesn't decline handles the call.
     assert softmax(U=x, axis=0) == (softmax, (Taker,), (), {"U": x, "axis": 0})
     no = Decliner()
     assert greater_share(no, x) == (greater_share, (Taker,), (no, x), {})

@@ -1,4 +1,4 @@
-"""The third witness: what it catches, what it lets pass, what it refuses."""
+"""The third witness: what it catches, what it accepts, what it rejects."""
 
 import math
 import sys
@@ -50,7 +50,7 @@ def test_no_false_alarm_on_iris_and_an_error_of_1e7_found_where_planted(scale):
     report = check_gradient(f, spoilt, point, names=("W", "V"))
     names = [c.name for c in report.coordinates]
     assert names[:2] == ["W[0, 0]", "W[0, 1]"] and names[-1] == "V[2, 15]"
-    # What would be missed is said: the resolution.
+    # The report gives the resolution, below which errors are missed.
     visible = {c.name for c in report.coordinates if c.resolution < 0.9e-7}
     assert {c.name for c in report.wrong} & visible == {
         *np.array(names)[planted]
@@ -117,14 +117,14 @@ def test_no_false_alarm_on_iris_in_float32(scale):
         (lambda x: 1e-20 * x * x, lambda x: 2e-20 * x, 1.0),
         # float32 inside
         (lambda x: float(np.exp(np.float32(x))), np.exp, 0.0),
-        # near the largest number there is
+        # near the largest float
         (math.exp, math.exp, 709.0),
         (lambda x: x * 1.0, lambda x: 1.0, 1.797e308),
         # a kink or a jump nearby
         (lambda x: abs(x - (1 + 1e-10)), lambda x: -1.0, 1.0),
         (lambda x: max(x, 0), lambda x: 1.0, 1e-14),
         (lambda x: np.floor(1e4 * x) * 1e-9 + x * x, lambda x: 2 * x, 0.50003),
-        # a bend at x: second derivatives to both sides differ
+        # a bend at x: the second derivatives on the two sides differ
         (lambda x: x * abs(x) + x, lambda x: 1.0, 0.0),
         (lambda x: 1e3 * max(x, 0) ** 2 + np.exp(x), lambda x: 1.0, 0.0),
     ],
@@ -142,7 +142,7 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
         (lambda x: np.log(1 + np.exp(x)), lambda x: 1 / (1 + np.exp(-x)), -45, 5),
         (lambda x: -math.log(1 - 1 / (1 + math.exp(-x))), lambda x: 1 / (1 + np.exp(-x)), -36, 5),
         (lambda x: (1e4 + x) ** 2 - 1e8, lambda x: 2 * (1e4 + x), -1, 1),
-        # One part of f stands still where steps are short: a slope without it is all they see.
+        # One part of f is constant over short steps, which then miss its slope.
         (lambda x: float(np.exp(np.float32(x))) + x, lambda x: np.exp(x) + 1, -2, 2),
         (lambda x: float(np.float32(np.exp(x))) * x, lambda x: np.exp(x) * (1 + x), -2, 2),
         (lambda x: round(np.exp(x), 6) + x, lambda x: np.exp(x) + 1, -2, 2),
@@ -154,7 +154,7 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
 def test_a_right_slope_is_not_wrong_where_f_has_lost_its_last_digits(
     f, slope, low, high
 ):
-    """As these have on the way, whose result looks as exact as any."""
+    """These lose them in intermediate results, though the final one looks exact."""
     for x in np.linspace(low, high, 40):
         right = check_gradient(f, slope(x), x)
         assert not right.wrong, right
@@ -174,7 +174,7 @@ def test_a_claim_of_0_does_not_pass_where_f_stands_still_for_short_steps_alone()
 @pytest.mark.parametrize(
     "f, gradient, x, words",
     [
-        # One entry of 1e8 leaves f no digits for the entry 1.
+        # Beside an entry of 1e8, f has no digits left for the entry 1.
         (lambda x: np.sum(x**2), [2e-8, 2, 2e8], np.array([1e-8, 1, 1e8]), "the digits"),
         (lambda x: 1e15 + np.sum(np.sin(x)), [-3, -3], np.array([0.1, 0.2]), "digits of f"),
         # Stairs as low as the steps of float32, and higher ones.
@@ -300,7 +300,7 @@ def test_directions():
         (lambda g: -g.T, "x: transposed, and the sign is flipped"),
         (lambda g: 0 * g, "all zeros"),
         (lambda g: g + np.eye(3) * [0, 1, 0], "x: only 1 of 9 is wrong"),
-        # No factor that means nothing.
+        # Meaningless factors aren't reported.
         (lambda g: g * 461 / 505.5, "x: 9 of 9 are wrong"),
         (lambda g: g.astype("f4").astype(float), "the claim looks like float32"),
         (lambda g: g * (1 + 3e-7 * np.sin(99 * g)), "the claim looks like float32"),
@@ -362,13 +362,13 @@ def test_an_f_that_is_random_is_named(rare):
                 np.ones(4),
                 np.ones(4),
             )
-            # Chance may have shown no draw at all.
+            # By chance, no draw may have occurred.
             assert report.passed and rare < 0.1
         except ValueError as error:
             assert "the same number each time" in str(error)
 
 
-# --- structures, words and refusals ---------------------------------------------------
+# --- structures, messages and errors --------------------------------------------------
 
 
 def test_structures_names_and_promotion():
@@ -389,7 +389,7 @@ def test_structures_names_and_promotion():
     names = [c.name for c in report.coordinates]
     assert report.passed and names[0] == "x['layers'][0][0][0, 0]"
     assert names[6] == "x['layers'][0][1]" and x["layers"][0].W.dtype.kind == "i"
-    # NumPy's numbers have methods.
+    # f may call methods of NumPy's numbers.
     assert check_gradient(lambda x: x.clip(0, 1) * x, 0.6, np.float64(0.3))
     letters = (letter for letter in "ab")
     report = check_gradient(
@@ -424,7 +424,7 @@ def test_the_structure_is_that_of_x_and_an_arrays_gradient_may_be_a_list():
 
 
 def test_f_sees_what_x_is_and_may_refuse_a_point():
-    """The root of a negative number is complex, which has no order."""
+    """The root of a negative number is complex, and complex numbers have no order."""
     kinds = []
     check_gradient(lambda x: kinds.append(type(x)) or x * x, 2.0, np.array(1.0))
     assert {*kinds} == {np.ndarray}

@@ -1,6 +1,6 @@
-"""Grading a class: honest work of every kind, broken files, and people who cheat.
+"""Grading a class: honest work of every kind, broken files, and cheating.
 
-What needs the sandbox is skipped where bubblewrap doesn't work; continuous integration has it.
+Tests of the sandbox are skipped where bubblewrap doesn't work; continuous integration has it.
 """
 
 import csv
@@ -66,7 +66,7 @@ def softmax_jacobian(p):
 
 @pytest.fixture(scope="session")
 def sandboxed(fence):
-    """Whatever uses it needs the sandbox."""
+    """Skip tests that need the sandbox if it isn't available."""
     if not fence.is_safe:
         pytest.skip("bubblewrap doesn't work here")
 
@@ -82,7 +82,7 @@ def cell_of(notebook, grade_id):
 
 
 def notebook(**answers):
-    """Our exercise notebook with these answers in it; the right ones where none is given."""
+    """Our exercise notebook with these answers, and the right ones for all others."""
     made = nbformat.read(ROOT / "exercises" / NAME, as_version=4)
     for name in EXERCISES:
         cell_of(made, name).source = answers.get(name, RIGHT[name])
@@ -97,16 +97,16 @@ def hand_in(submissions, student, made, name=NAME):
 
 
 def in_disorder():
-    """Checks are gone or ask nothing, and cells of their own stand between ours.
+    """Checks are deleted or empty, and the student's own cells are between ours.
 
-    One answer stands twice, and one in its check's cell.
+    One answer occurs twice, and one is in its check's cell.
     """
     made = notebook(
         pull_back="def pull_back(J, g):\n    return turned(J) @ g\ncheck = print"
     )
     made.cells.remove(cell_of(made, "polar_jacobian-check"))
     cell_of(made, "pull_back-check").source = "True"
-    # A helper, our imports once more, and a call.
+    # A helper, our imports again, and a call.
     helper, call = "turned = lambda J: J.T\nimport math", "turned(np.eye(2))"
     at = made.cells.index(cell_of(made, "pull_back")) - 1
     cells = helper, made.cells[1].source, call
@@ -130,7 +130,7 @@ def untouched():
 
 
 def with_first_cells(*sources, made=None):
-    """A notebook, right if not said, with more cells before all others."""
+    """A notebook, by default a right one, with additional cells before all others."""
     made = made or notebook()
     made.cells[:0] = map(nbformat.v4.new_code_cell, sources)
     return made
@@ -143,7 +143,7 @@ FILL = """for k in range(10):
 
 
 def as_in_a_kernel():
-    """Magics, ``await``, widgets, ``exit()``, and a check of their own."""
+    """Magics, ``await``, widgets, ``exit()``, and the student's own check."""
     return with_first_cells(
         """%matplotlib inline
 %config InlineBackend.figure_format = 'retina'
@@ -186,7 +186,7 @@ HONEST = {
 }
 OTHERWISE_SENT = "zipped in utf-16", "renamed, with a byte order mark"
 
-# The points, what the problem is, and how it is made, if it is a notebook.
+# The points, the problem, and for notebooks how to make them.
 BROKEN = {
     "wrong": (
         "0010",
@@ -251,7 +251,7 @@ BROKEN = {
 }
 
 
-# --- people who cheat, and people who harm --------------------------------------------
+# --- cheating and malicious submissions -----------------------------------------------
 
 ALL_WRONG = {
     "polar_jacobian": "def polar_jacobian(r, phi):\n    return 0",
@@ -259,8 +259,8 @@ ALL_WRONG = {
     "sum_over_paths": "def sum_over_paths():\n    return {}",
     "softmax_jacobian": "def softmax_jacobian(p):\n    return 0",
 }
-# Where cheats reach for what they must not have, a cell each, and what becomes of it; all the
-# answers are wrong, and two are equal to everything.
+# Attempts to access what is forbidden, one per cell, and their outcomes; all the answers are
+# wrong, and two compare equal to everything.
 REACHES = {
     "the judge": (
         "import comp551ad.exercises.checking as c\nc._judged = lambda *_: 1",
@@ -317,7 +317,7 @@ os._exit(0)
 
 @pytest.fixture(scope="module")
 def listener():
-    """A server of the outside world, and who called it."""
+    """A server outside the sandbox, and the connections to it."""
     calls = []
     server = socket.create_server(("127.0.0.1", 0))
 
@@ -334,11 +334,11 @@ def listener():
 
 
 def harms(folder, port):
-    """What somebody does who would harm others, a cell each, and what becomes of it."""
+    """Malicious cells, and their outcomes."""
     package = ROOT / "comp551ad" / "exercises"
     victim = folder / "handed in" / "all right" / NAME
     return {
-        # The first four end their process: what stands before them would run once more.
+        # The first four end their process, so any cells before them would run again.
         "keeps the judge busy": (
             "import gc\n"
             "peer = next(p for p in gc.get_objects() if type(p).__name__ == 'Peer')\n"
@@ -416,7 +416,7 @@ def harms(folder, port):
 
 
 def tree_of(*folders):
-    """Every file of some folders, with its size and its time."""
+    """Every file in some folders, with its size and modification time."""
     return {
         path: (path.lstat().st_size, path.lstat().st_mtime_ns)
         for folder in folders
@@ -448,14 +448,14 @@ def graded(tmp_path_factory, listener, sandboxed):
     hand_in(everyone, "harms", with_first_cells(*harm))
     helped = everyone / "Zoë (李明)"
     (helped / "mine.py").write_text("back = lambda J, g: J.T @ g")
-    # As in a kernel, helpers may be called like what is imported before them.
+    # As in a kernel, helpers may have the name of an earlier import.
     for name in ("base64", "code", "numpy", "queue", "IPython"):
         (helped / "exercises" / f"{name}.py").write_text("mine = True")
     (helped / "data").mkdir()
     (helped / "data" / "n.txt").write_text("5")
     text = nbformat.writes(notebook())
     with zipfile.ZipFile(folder / "inside.zip", "w") as archive:
-        # As Windows may write it.
+        # As Windows might write it.
         archive.writestr(f"my work\\{NAME}", text.encode("utf-16"))
         archive.writestr(f"__MACOSX/._{NAME}", "x")
     with zipfile.ZipFile(everyone / "zipped in utf-16.zip", "w") as archive:
@@ -472,7 +472,7 @@ def graded(tmp_path_factory, listener, sandboxed):
     (everyone / "link to a file").mkdir()
     (everyone / "link to a file" / NAME).symlink_to(ROOT / "solutions" / NAME)
     (everyone / "link to a folder").symlink_to(ROOT / "solutions")
-    # A key in the session's keyring, by the numbers of x86-64.
+    # A key in the session's keyring, with the system call numbers of x86-64.
     call, keyring = ctypes.CDLL(None).syscall, ctypes.c_int(-3)
     key = call(248, b"user", b"comp551ad", b"ticket", 6, keyring)
     before = tree_of(everyone, *(ROOT / part for part in ("comp551ad", "solutions")))
@@ -486,7 +486,7 @@ def graded(tmp_path_factory, listener, sandboxed):
         text=True,
         check=False,
     )
-    call(250, 9, key, keyring)  # taken out again
+    call(250, 9, key, keyring)  # removed again
     assert ran.returncode == 0, ran.stderr
     assert before == tree_of(everyone, *(ROOT / p for p in ("comp551ad", "solutions")))
     with open(folder / "out" / "grades.csv", encoding="utf-8-sig", newline="") as file:
@@ -525,7 +525,7 @@ def test_a_forged_report_earns_nothing(graded):
     ],
 )
 def test_what_is_out_of_reach_is_refused(graded, student, what):
-    """Cell by cell; and the answers earn what they would without."""
+    """Cell by cell; the answers still earn their points."""
     rows, _, folder = graded
     known = {"reaches": REACHES, "harms": harms(folder, 0)}[student]
     refused, cell = known[what][1], f"{NAME}: cell {[*known].index(what) + 1} "
@@ -585,8 +585,8 @@ def slope_along(f, p, v):
 def hessian_times(gradient, w, a):
     return jvp(gradient, (w,), (a,))[1]
 """
-# Answers to softmax_jacobian that call the library all the same. All in one sandbox, in this
-# order: the first one imports nothing before it is asked.
+# Answers to softmax_jacobian that call the library nevertheless. All in one sandbox, in this
+# order: the first one imports nothing until it is called.
 BY_DETOURS = {
     "imports it at the last moment": """
 def softmax_jacobian(p):
@@ -646,8 +646,8 @@ def softmax_jacobian(p):
     return np.array(json.loads(subprocess.check_output(asked)))
 """,
 }
-# An exercise, an answer that goes further, and what is found; where a lecture teaches it,
-# nothing is. The last one would leave the others without modules.
+# An exercise, an answer that goes further, and the verdict on it; methods that a lecture teaches
+# are allowed. The last one would leave the others without modules.
 FURTHER = {
     # The refusal is raised in the thread, whose list stays empty.
     "uses it in a thread": (
@@ -738,9 +738,9 @@ WAYS = {
 
 @pytest.fixture(scope="module")
 def marked(fence, sandboxed, tmp_path_factory):
-    """The results of all these ways."""
+    """The results of all these answers."""
     given = tmp_path_factory.mktemp("given")
-    # Nor does a file help that would be imported before everything else.
+    # A file that would be imported before everything else doesn't help either.
     hides = "import gc\ngc.get_objects = lambda *_: []\nseed = print"
     (given / "random.py").write_text(hides)
     steps = [Step("", "import numpy as np")]
@@ -777,7 +777,7 @@ OURS = [
     code("check(a)", "a-check", is_check=True),
     code("progress()"),
 ]
-SETUP = [Step("", "import numpy"), Step("", "progress()")]  # ours, where some are gone
+SETUP = [Step("", "import numpy"), Step("", "progress()")]  # ours, if some are missing
 A = Step("a")
 
 
@@ -802,7 +802,7 @@ A = Step("a")
     ],
 )
 def test_our_checks_among_their_cells(theirs, run):
-    """Theirs by their labels alone."""
+    """Theirs are recognized only by their labels."""
     both = [
         read_cells(json.dumps({"cells": cells}).encode()) for cells in (OURS, theirs)
     ]
@@ -834,11 +834,11 @@ def test_what_is_no_notebook_is_named(content, words):
         read_cells(content)
 
 
-# --- who handed in what ---------------------------------------------------------------
+# --- who submitted what ---------------------------------------------------------------
 
 
 def lay_out(folder, *names):
-    """Files of these names, or a zip file of them if the folder is called so."""
+    """Write files with these names, or a zip file of them if the folder's name ends in .zip."""
     if folder.suffix == ".zip":
         with zipfile.ZipFile(folder, "w") as archive:
             for name in names:
@@ -927,7 +927,7 @@ def test_what_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
         archive.writestr("../../inside.py", "x")
         archive.writestr("inner.zip", "no zip either")
         archive.writestr(LINK, "/etc/passwd")
-        # For whom a null byte is the end of a name, it ends where this does.
+        # For programs that end names at a null byte, this one is 08_a.ipynb.
         archive.writestr(zipfile.ZipInfo("08_a.ipynb\0.txt"), "{}")
         archive.writestr("broken.py", bytes(range(256)) * 9, zipfile.ZIP_STORED)
         archive.fp.seek(-9, os.SEEK_CUR)
@@ -1042,11 +1042,11 @@ def test_an_lms_gets_its_own_table_back_with_totals(tmp_path, text, name, who, r
     written = (tmp_path / f"import_{name}").read_text()
     assert row in written and len(written.splitlines()) == len(text.splitlines())
     assert ("Points Possible,,,,,3" in written) == ("Points Possible" in text)
-    assert text.splitlines()[-1] in written  # of somebody who handed in nothing
+    assert text.splitlines()[-1] in written  # of a student who submitted nothing
 
 
 def test_nobody_gets_points_by_taking_a_name(tmp_path):
-    """Students choose the name that an LMS shows; not their address or login."""
+    """Students choose the name that an LMS shows, but not their address or login."""
     path = tmp_path / "gradebook.csv"
     path.write_text(f"{CANVAS}zoe@uni.edu,77,s7,thief,A,\n")
     assert Roster.read(path).row_of(somebody("zoe@uni.edu"))["ID"] == "123"
@@ -1096,8 +1096,8 @@ def test_no_cell_is_a_formula_or_a_terminals_command_and_no_page_is_markup(
 
 @pytest.fixture
 def submitted(tmp_path, capsys, fence, monkeypatch):
-    """One student who handed in nothing new, and the command; what it printed."""
-    # The class and Gradescope make a copy of the course for themselves.
+    """One student who submitted nothing new, and the command, which returns its output."""
+    # The class and Gradescope make their own copies of the course.
     monkeypatch.setattr(command, "course_copy", lambda folder: fence.course)
     hand_in(tmp_path / "all", "zoe", untouched())
     hand_in(tmp_path / "ours", ".", untouched())
@@ -1136,7 +1136,7 @@ def test_without_a_sandbox_it_wants_to_hear_unsafe_and_speaks_french(
 
 
 def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):
-    """And whoever's notebook took too long is not graded again."""
+    """A notebook that took too long is not graded again."""
     hand_in(tmp_path / "all", "zoe", with_first_cells(*["while True: pass"] * 20))
     assert submitted("--timeout", "1", "--notebook-timeout", "2")[0] == 0
     problems = rows_in(tmp_path / "out")["zoe"]["problems"]
@@ -1201,7 +1201,7 @@ def test_gradescope_runs_the_package_that_is_made_for_it(tmp_path, capsys):
     made = tmp_path / "grader.zip"
     asked = ["gradescope", str(made), "--lectures", "02", "--course", str(course)]
     assert main(asked) == 0
-    there = tmp_path / "autograder"  # as Gradescope lays it out
+    there = tmp_path / "autograder"  # Gradescope's layout
     with zipfile.ZipFile(made) as archive:
         archive.extractall(there / "source")
     assert {p.name for p in (there / "source/exercises").iterdir()} == {NAME}
@@ -1211,7 +1211,7 @@ def test_gradescope_runs_the_package_that_is_made_for_it(tmp_path, capsys):
     }
     (there / "results").mkdir()
     (there / "venv/bin").mkdir(parents=True)
-    python = there / "venv/bin/python"  # what setup.sh makes
+    python = there / "venv/bin/python"  # what setup.sh creates
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     hand_in(there, "submission", notebook(softmax_jacobian="softmax_jacobian = 3"))
@@ -1239,7 +1239,7 @@ def test_gradescope_runs_the_package_that_is_made_for_it(tmp_path, capsys):
 
 @pytest.fixture
 def as_nobody(fence, tmp_path):
-    """The fence of a container's root, where Python may be run by anybody."""
+    """The sandbox for a container's root, where any user may run Python."""
     nobody = Fence("user", fence.course)
     (tmp_path / "given").mkdir()
     for path in (tmp_path, *tmp_path.parents[:2]):

@@ -1,4 +1,4 @@
-"""The computational graph as a picture, and in words."""
+"""The computational graph as a picture, and as text."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def parts(svg, kind):
-    """The texts inside each part of the drawing with this class, by the part's id."""
+    """The texts in each part of the drawing with this class, by the part's id."""
     root = ElementTree.fromstring(svg)
     return {
         part.get("id"): ["".join(text.itertext()) for text in part.iter(f"{SVG}text")]

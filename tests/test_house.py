@@ -1,5 +1,5 @@
-"""The house itself: style, imports that go down only, a cheap import, and the README's
-commands, which are what continuous integration runs."""
+"""House rules: style, types, imports that only go down, a cheap import, and the README's
+commands, which continuous integration runs."""
 
 import importlib
 import inspect
@@ -31,7 +31,7 @@ NOTEBOOKS = [
 
 
 def run(*command, cwd=ROOT, **options):
-    """Run a command and return what it printed, both streams in one."""
+    """Run a command and return its output, both streams combined."""
     return subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -69,7 +69,7 @@ def test_mypy_finds_nothing_wrong(files):
 
 
 def is_judged(module):
-    """Is a module not among those that pyproject.toml takes from mypy's judgement?"""
+    """Whether mypy checks a module, that is, pyproject.toml doesn't exempt it."""
     unjudged = [
         pattern
         for override in PYPROJECT["tool"]["mypy"]["overrides"]
@@ -146,7 +146,7 @@ def test_a_missing_annotation_is_noticed():
     }
 
 
-# --- imports go down only -----------------------------------------------------
+# --- imports only go down -----------------------------------------------------
 
 
 def lint_imports(folder):
@@ -194,7 +194,7 @@ def test_every_import_that_goes_up_breaks_a_contract(tmp_path):
 
 
 def commands():
-    """Return the README's commands: the lines that make an environment."""
+    """Return the README's commands: the lines that create an environment."""
     return re.findall(r"^python3 -m venv .*$", README, flags=re.MULTILINE)
 
 

@@ -1,8 +1,8 @@
-"""comp551ad/autodiff/inplace.py: what an operation in place does to every name and view.
+"""comp551ad/autodiff/inplace.py: how an in-place operation affects every name and view.
 
-Random sequences of such operations do on traced arrays what NumPy does on its own, eager, recorded
-and written, and their derivatives are those of differences. Each is the functional form, row for
-row.
+Random sequences of such operations do to traced arrays what NumPy does to plain ones, eager,
+recorded and written, and their derivatives match differences. Each has the rows of its functional
+form.
 """
 
 import operator
@@ -50,7 +50,7 @@ def place(a, kind):
 
 
 def fitting(value, shape):
-    """The value where it broadcasts to the shape, else a number made of it."""
+    """The value if it broadcasts to the shape, else a number computed from it."""
     try:
         if np.broadcast_shapes(np.shape(value), shape) == shape:
             return value
@@ -86,7 +86,7 @@ UPDATES = [
 
 
 def run(steps, x):
-    """The steps on the argument itself: what each name shows in the end, as one array."""
+    """The steps on the argument itself: the final value of every name, as one array."""
     names = [x]
     for kind, target, source, k in steps:
         a, b = names[target % len(names)], names[source % len(names)]
@@ -106,7 +106,7 @@ def run(steps, x):
 
 
 def weighed(v):
-    """A number that knows each entry's place; programs hold no large constants."""
+    """A number that depends on each entry's position, without large constants."""
     some = v.flatten()[:12]
     return np.sum(v * v) + np.sum(np.cos(1.0 + np.arange(some.size)) * some)
 
@@ -190,7 +190,7 @@ def step_by_step(x):
 
 @pytest.mark.parametrize("f", [lambda x: np.sum(stable_logistic(x)), step_by_step])
 def test_a_traced_array_of_zeros_takes_traced_values(f):
-    """np.zeros_like is one; so is a * np.zeros(n), however large."""
+    """np.zeros_like returns one; so does a * np.zeros(n), however large."""
     x, t, h = np.array([0.3, -1.2, 0.9, -0.1]), np.array([1.0, 0.4, -0.3, 0.8]), 1e-6
     slope = (f(x + h * t) - f(x - h * t)) / (2 * h)
     for gradient in (grad(f), write_gradient(f, x)):
@@ -230,7 +230,7 @@ def test_numbers_have_no_place_to_change_in():
         grad(lambda w: w[0].__setitem__(0, 1.0))(w)
 
 
-# ---------------------------------------------------------------- what it costs
+# ---------------------------------------------------------------- cost
 
 
 def rows_of(f, *args):
@@ -426,7 +426,7 @@ def test_functions_that_change_their_argument(change):
     ],
 )
 def test_copies_and_views_are_numpys(other):
-    """And what is a view of them."""
+    """And so is what is a view of them."""
 
     def f(a):
         b = a * a

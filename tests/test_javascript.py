@@ -1,4 +1,4 @@
-"""JavaScript as a language of the program writer: the same numbers as the NumPy program's."""
+"""Programs written in JavaScript compute the same numbers as NumPy programs."""
 
 import re
 from collections import Counter
@@ -25,7 +25,7 @@ __all__ = ["javascript"]
 
 
 def same_numbers(javascript, write, f, *example, args=None, size=0.0, wrt=0):
-    """Equal to Python's to 1e-12 of the largest of the numbers, or of ``size``."""
+    """Whether they equal Python's up to 1e-12 of the largest number, or of ``size``."""
     args = example if args is None else args
     if write is write_value:
         program = write_value(f, *example, language="javascript")
@@ -45,7 +45,7 @@ def same_numbers(javascript, write, f, *example, args=None, size=0.0, wrt=0):
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), OF_PRIMITIVES)
 def test_every_primitive(function, args, kwargs, javascript):
-    """Its value, too, which is the gradient with respect to the weights."""
+    """Its value too, which is the gradient with respect to the weights."""
     f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
 
     def total(numbers, weights):
@@ -120,7 +120,7 @@ OF_INDICES = {
 
 @pytest.mark.parametrize("case", OF_INDICES)
 def test_indices_that_are_data(case, javascript):
-    """Of other labels than the recorded ones, negative ones too."""
+    """For labels other than the recorded ones, including negative ones."""
 
     def f(X, y, z, weights):
         return np.sum(np.sin(OF_INDICES[case](X, y, z)) * weights)
@@ -187,7 +187,7 @@ def test_random_programs(javascript):
     assert count["refused"] < 0.2 * count["programs"], count
 
 
-# ---------------------------------------------------------------- what goes in and comes out
+# ---------------------------------------------------------------- arguments and results
 
 
 def test_arguments_and_results_are_nested_as_in_python(javascript):
@@ -226,11 +226,11 @@ def test_a_second_call_does_not_change_the_first_ones_results(javascript):
         np.testing.assert_allclose(result, [np.sin(x), x], rtol=1e-15)
 
 
-# ---------------------------------------------------------------- the text
+# ---------------------------------------------------------------- source
 
 
 def test_the_decks_gradients():
-    """The lines of the lecture; what works entry by entry is one loop."""
+    """The lines of the lecture; elementwise operations share one loop."""
     X, Y = load_iris()
     W, V = np.ones((16, 3)), np.ones((3, 16))
     program = write_gradient(cost, X, Y, W, V, wrt=("W", "V"), language="javascript")
@@ -249,7 +249,7 @@ def test_the_decks_gradients():
         program(X, Y, W, V)
 
 
-# What the writer itself calls.
+# Called by the writer itself.
 WRITTEN = "array nested setting argsort argmax argmin eye tri picked".split()
 
 

@@ -1,4 +1,4 @@
-"""Checks in other languages: the catalogues hold what the package says, and nothing else."""
+"""Checks in other languages: the catalogues have exactly the package's texts."""
 
 import ast
 import gettext
@@ -64,7 +64,7 @@ def test_nearly_every_mistake_and_hint_is_translated(code):
 @pytest.mark.parametrize("code", CODES)
 def test_a_translation_has_the_places_of_its_text(code):
     for text, translated in _catalogue(code).items():
-        # A hint may speak of sets, which have braces too: `_` alone is formatted.
+        # A hint may mention sets, which have braces too: only `_` is formatted.
         if text.count("{") == len(fields(text)):
             assert fields(translated) == fields(text), text
         edges = [text[:1].isspace(), text[-1:].isspace()]

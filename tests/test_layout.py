@@ -1,4 +1,4 @@
-"""Where nodes and edges go: nothing overlaps, operands are below, curves end at their nodes."""
+"""Graph layout: nothing overlaps, operands are below, curves end at their nodes."""
 
 import itertools
 import random
@@ -15,7 +15,7 @@ from comp551ad.show.layout import GAP, lay_out
 
 
 def any_graph(seed):
-    """Operands and sizes of a random program's graph."""
+    """Operands and sizes in a random program's graph."""
     pick = random.Random(seed)
     operands: dict = {}
     for k in range(pick.randint(1, 40)):
@@ -59,7 +59,7 @@ SIZES = dict.fromkeys("ab", (72, 36))
 def test_graphviz_gets_sizes_and_edges_and_no_label(monkeypatch, capfd):
     source = dot.dot_source(SQUARE, SIZES)
     assert "b [width=1.000 height=0.500]" in source and source.count("a -> b") == 2
-    monkeypatch.setenv("PATH", "")  # the program that pip installed
+    monkeypatch.setenv("PATH", "")  # leaves the program that pip installed
     found = dot.lay_out(SQUARE, SIZES)
     assert found.curves["a-b-0"] != found.curves["a-b-1"]
     assert found.centres["a"][1] > found.centres["b"][1]

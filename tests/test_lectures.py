@@ -58,7 +58,7 @@ def test_the_course_is_opened_at_its_first_page(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("place", ["installed", "checkout"])
 def test_an_installed_package_has_the_course_inside(tmp_path, monkeypatch, place):
-    """Whichever of the two places has it is read."""
+    """It is read from whichever of the two places has it."""
     course = tmp_path / place
     page = course / lectures.FIRST
     page.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The engine that runs in the page, against Python: values, both modes, formulas, numbers."""
+"""The page's engine compared with Python: values, both modes, formulas, numbers as text."""
 
 import math
 import random
@@ -17,7 +17,7 @@ from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.show import figures, live
 from comp551ad.show.rows import rows_of
 
-# Reads a list of {program, mode, about, seed} and writes what the page would show of each.
+# Reads a list of {program, mode, about, seed} and returns what the page would show for each.
 RUN = """
 const out = x => isNumber(x) ? text(x) : {s: x.shape, d: Array.from(x, text)};
 const text = x => Number.isFinite(x) ? x : String(x);
@@ -37,8 +37,8 @@ const results = cases.map(({program, mode, about, seed}) => {
 """
 
 
-# A message is a piece of code and what it is given. It runs where the engine stands, beside no name
-# but $.
+# A message is code and its arguments. The code runs in the engine's scope, where $ is the only
+# other name.
 CALL = """
 function call($) {
   $ = JSON.parse($, revived);
@@ -54,7 +54,7 @@ function call($) {
 
 @pytest.fixture(scope="module")
 def run_js(tmp_path_factory):
-    """Return the function that runs JavaScript beside the engine: what it leaves in ``results``."""
+    """Return a function that runs JavaScript with the engine and returns its ``results``."""
     engine = live.engine_source() + live.shipped("bar.js") + live.shipped("parse.js")
     with running(
         tmp_path_factory.mktemp("engine") / "engine.cjs", engine + CALL
@@ -75,7 +75,7 @@ def array(data):
 
 
 def case(p):
-    """A pass as the page is handed it."""
+    """A pass as the page receives it."""
     about, seed = p.seeds[0] if p.seeds else (0, 0.0)
     return {
         "program": live.program_of(p.trace),
@@ -86,7 +86,7 @@ def case(p):
 
 
 def sizes(p):
-    """Per row the size of the terms that its derivative is the sum of."""
+    """For each row, the size of the terms in its derivative's sum."""
     rows = {row.node.index: row for row in p.rows}
     for k in range(1, len(p.trace) + 1):
         terms = [np.abs(t.derivative) for t in rows[k].terms]
@@ -138,7 +138,7 @@ def test_numbers_are_written_as_python_writes_them(run_js):
     assert found == [[figures.number(x), figures.constant(x)] for x in numbers]
 
 
-# ---------------------------------------------------------------- formulas with numbers put in
+# ---------------------------------------------------------------- formulas with numbers
 
 FILLED = """
 const {program, mode, about} = one;
@@ -181,8 +181,8 @@ def test_negative_numbers_get_parentheses_where_they_must(filled):
 
 
 def test_random_programs_run_in_the_page_as_in_python(run_js):
-    """Every number and formula, in reverse mode and in forward mode for each input; with the long
-    profile of 2,000 programs."""
+    """Every number and formula, in reverse mode and in forward mode for each input; the long
+    profile tests 2,000 programs."""
     count = 2000 if settings().max_examples > 1000 else 20
     passes = []
     for seed in range(count):
@@ -258,21 +258,21 @@ UNREADABLE = {
     "sin(w1 x)": "A product is written with *: w1*x",
     "sin(x)cos(x)": "A product is written with *: sin(x)*cos",
     "|x|": "The absolute value is written abs(x).",
-    "(x + 1": "A parenthesis is open: “)” is missing.",
+    "(x + 1": "A parenthesis isn't closed: “)” is missing.",
     "x)": "“)” doesn't fit here.",
     "foo(x)": "No function is called foo.",
     "3 + 4": "There is no input in this output",
-    "a = b; b = x": "b is used before it gets its value.",
+    "a = b; b = x": "b is used before it has a value.",
     "maximum(x)": "maximum takes 2 numbers.",
     "constructor(x)": "No function is called constructor.",
     "<img src=x onerror=alert(1)>": "“<” can't be read here.",
-    "sin^2(x)": "A power stands behind the parentheses: sin(x)**2",
+    "sin^2(x)": "Write the power after the parentheses: sin(x)**2",
     "x ^ ^ 2": "A name or a number is missing before “^”.",
     "x = 3; x**2": "Inputs are names without a value.",
-    "lambda*x": "lambda means something in Python: take another name.",
+    "lambda*x": "lambda is reserved in Python: use another name.",
     "0,5*x": "Is 0,5 one number? Write 0.5 for a number, 0, 5 for two.",
     "maximum(x1, 1,5)": "Write 1.5 for a number",
-    "+".join(["sin(x)"] * 200): "It is too long",
+    "+".join(["sin(x)"] * 200): "This is too long",
 }
 ANSWERED = """const results = texts.map(text => {
   try { parse(text); } catch (error) { return error.message; }

@@ -1,4 +1,4 @@
-"""One thing too many: what no edit of a solution can be. And two mistakes made together."""
+"""One thing too many, which no edit of a solution produces; and two mistakes at once."""
 
 import ast
 import linecache
@@ -20,7 +20,7 @@ CORE = [name for name, e in catalogue().items() if e.core and e.searched]
 
 
 def typed(source):
-    """A function as a cell of its exercise's notebook defines it, its source to be found."""
+    """A function defined as in its exercise's notebook, so that its source can be found."""
     name = re.findall(r"^(?:def|class) (\w+)", source, re.M)[-1]
     file = f"<cell {hash(source)}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
@@ -43,8 +43,8 @@ def layer_back(**written):
     return LAYER.format(**RIGHT | written)
 
 
-# Of two names that come to the same the answer's own is found: the third share is the second's
-# first term, dR V − dR V z² less dR V.
+# Of two equivalent names, the one in the answer is found: the third share is the second's first
+# term, dR V − dR V z² minus dR V.
 TIED = """def tied_gradient(X, V):
     Z = np.tanh(X @ V)
     dR = (Z @ V.T - X) / len(X)
@@ -61,7 +61,7 @@ COUNT = """def chain_multiplications(sizes):
     return cost(sizes), cost(sizes[::-1])
 """
 APART = "dU @ W.T if len(dU) > 2 else 2 * Z"
-# An edit that is no Python, and one that can't be defined, take no name away.
+# An edit that isn't valid Python, or can't be defined, doesn't prevent a name.
 ODD = """def layer_back(dU, W, Z, one={one}):
     db = {db}
     return Z.T @ dU * abs(W), db, dU @ W.T
@@ -94,7 +94,7 @@ ODD = """def layer_back(dU, W, Z, one={one}):
         (STEP_TOO_MANY, "one step too many", "Look at `dU = np.abs(dU)` (line 2)."),
         (TIED.format(terms="A + B - X.T @ (dR @ V)"), "one term too many", ""),
         (TIED.format(terms="A - X.T @ (dR @ V * Z**2)"), "a term is missing", ""),
-        # A count that is one off is no term of the result.
+        # A count that is off by one isn't a term of the result.
         (
             COUNT.format(rounds="range(2, len(n) - 1)"),
             "off by one",
@@ -110,7 +110,7 @@ def test_what_mends_an_answer_is_named_with_its_place(source, mistake, said):
 
 
 def test_what_mends_nothing_is_not_named():
-    """Nor is a line too much if something goes wrong without it."""
+    """A line isn't superfluous if something goes wrong without it."""
     source = COUNT.format(rounds="range(3, len(n) + 1 - 1)")
     assert "term" not in repr(judge_source(source))
     source = """def balanced(W, V):
@@ -168,7 +168,7 @@ def likely_edits(source):
 
 
 def test_two_slips_made_together_are_named_or_located():
-    """Two pairs an exercise of the core, always the same: sixty, nearly without exception."""
+    """Two pairs per core exercise, always the same: nearly all of the sixty."""
     lost = []
     for name in CORE:
         rng, exercise = random.Random(name), catalogue()[name]

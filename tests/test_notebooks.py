@@ -1,9 +1,9 @@
-"""What every committed notebook keeps to, so that none of them rots unseen.
+"""Rules for every committed notebook, so that none breaks unnoticed.
 
-nbval runs the notebooks and compares what they print; it is blind to a cleared cell,
-to a cell that was told to be ignored, and to everything about style. Each check here
-takes a notebook and returns its faults as sentences. `FAULTY` lists them, each with
-notebooks that it must object to: a check that cannot fail is no check.
+nbval runs the notebooks and compares their output; it doesn't notice cleared cells, ignored
+cells, or anything about style. Each check here takes a notebook and returns its faults as
+sentences. `FAULTY` lists the checks, each with notebooks that it must reject, which proves
+that it can fail.
 """
 
 import json
@@ -29,9 +29,9 @@ NOTEBOOKS = [
 
 MAX_OUTPUT_BYTES = 500_000
 MAX_CELL_LINES, MAX_MEDIAN_LINES = 20, 6
-MAX_FOLDED_LINES = 40  # of a cell that opens only if one asks, such as a drawing
+MAX_FOLDED_LINES = 40  # of a collapsed cell, such as a drawing
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-# nbval also reads these as comments, where no reason can stand beside them.
+# nbval also accepts these as comments, where no reason can be given.
 IGNORING_TAG = re.compile(r"nbval-(ignore-output|skip)")
 IGNORING_COMMENT = re.compile(
     r"#\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)"
@@ -60,7 +60,7 @@ def code_lines(cell):
 
 
 def output_texts(output):
-    """Yield what an output shows as text, without colours and inlined pictures."""
+    """Yield an output's text, without colours and inlined pictures."""
     data = output.get("data", {})
     texts = [text for text in data.values() if isinstance(text, str)]
     texts += [output.get("text", ""), output.get("evalue", "")]
@@ -76,7 +76,7 @@ def was_run_from_top_to_bottom(notebook):
     """nbval never compares a cell whose execution count is null."""
     for turn, (number, cell) in enumerate(code_cells(notebook), 1):
         if cell.execution_count is None:
-            yield f"cell {number} was never run, so its output is compared by nobody"
+            yield f"cell {number} was never run, so its output is not compared"
         elif cell.execution_count != turn:
             yield f"cell {number} was run as number {cell.execution_count}, not {turn}"
 
@@ -125,7 +125,7 @@ def has_no_heavy_output(notebook):
 
 
 def saves_no_widget(notebook):
-    """A saved widget shows nothing in a fresh clone but takes room in it."""
+    """A saved widget takes space and shows nothing in a fresh clone."""
     if "widgets" in notebook.metadata:
         yield "the notebook's metadata saves the state of its widgets"
     for number, output in outputs(notebook):
@@ -134,7 +134,7 @@ def saves_no_widget(notebook):
 
 
 def has_short_cells(notebook):
-    """The median is of the cells that are open to read."""
+    """The median is over the cells that aren't collapsed."""
     for number, cell in code_cells(notebook):
         most = MAX_FOLDED_LINES if is_folded(cell) else MAX_CELL_LINES
         if not 0 < (size := len(code_lines(cell))) <= most:
@@ -164,11 +164,11 @@ def test_notebook(name):
     assert [fault for check in FAULTY for fault in check(notebook)] == []
 
 
-# --- the checks, checked ------------------------------------------------------
+# --- tests of the checks ------------------------------------------------------
 
 
 def made_up(*cells, title="# A title", **metadata):
-    """Return a sound notebook with these cells under its title."""
+    """Return a valid notebook with these cells under its title."""
     notebook = new_notebook(cells=[new_markdown_cell(title), *cells])
     notebook.metadata = {"kernelspec": {"name": "python3"}, **metadata}
     return notebook
@@ -200,7 +200,7 @@ def lines(count):
     return "\n".join(["x = 1"] * count)
 
 
-# Check -> notebooks that it must object to, and in which words.
+# Check -> notebooks that it must reject, and the message.
 FAULTY = {
     was_run_from_top_to_bottom: [
         (made_up(code(count=None)), "never run"),
@@ -270,11 +270,11 @@ def test_a_check_objects_to_faulty_notebooks_and_accepts_a_sound_one(check):
     assert list(check(sound)) == []
 
 
-# --- what they leave behind ---------------------------------------------------
+# --- files they leave behind --------------------------------------------------
 
 
 def test_a_run_that_leaves_a_file_beside_the_notebooks_fails(tmp_path):
-    """Each lecture runs alone: what one wrote, the next could read."""
+    """Lectures must be independent: the next one could read such a file."""
     for folder in ("tests", "lectures"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "tests/conftest.py", tmp_path / "tests")

@@ -1,8 +1,8 @@
-"""comp551ad/autodiff/numpy_protocols.py: what NumPy code does to a traced value is what it does.
+"""comp551ad/autodiff/numpy_protocols.py: NumPy code works the same on traced values.
 
-Each program is right (its value is plain NumPy's and its derivative that of differences), or fails
-with NumPy's own error; questions of types get the plain value's answer. NumPy's other functions
-are tried in ``test_composites``, refusals in ``test_refusals``.
+Each program is right (its value is plain NumPy's and its derivative matches differences), or fails
+with NumPy's own error; type queries have the plain value's result. NumPy's other functions are
+tested in ``test_composites``, refusals in ``test_refusals``.
 """
 
 import copy
@@ -34,7 +34,7 @@ EYE = np.eye(3)
 
 
 def then(action):
-    """A statement as a function: do it to a, and return a."""
+    """A statement as a function: apply it to a, and return a."""
 
     def f(a):
         action(a)
@@ -161,7 +161,7 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_right(name):
     f = RIGHT[name]
-    # Another mask would choose another number of entries.
+    # Another mask would select a different number of entries.
     check_right(f, X, written=not ("mask" in name or record(f, X).decisions))
 
 
@@ -214,7 +214,7 @@ def test_type_questions_have_the_answers_of_the_plain_value(name, x):
     ],
 )
 def test_what_type_answers_is_noticed_by_a_recording(f):
-    """type(x) can't be answered truly: record and write compare with one plain run."""
+    """type(x) can't return the plain type: record and write compare with one plain run."""
     for way in (record, write_gradient):
         with pytest.raises(
             TraceError, match=r"plain numbers give .*np\.ndim\(x\) == 0"
@@ -273,7 +273,7 @@ def test_what_numpy_chooses_among_traced_numbers_may_be_plain(f):
 
 
 def test_methods_of_data_take_traced_values():
-    """mask.dot(a), and of a list of traced numbers, as np.dot does."""
+    """mask.dot(a), also with a list of traced numbers, as in np.dot."""
 
     def f(a, mask):
         return mask.dot(a) + mask.dot([2 * a[0], a[1], a[2]])
@@ -305,7 +305,7 @@ def test_an_array_of_traced_numbers_is_where_one_differentiates_inside_a_functio
 
 
 def test_a_list_inside_a_derivative_writes_nothing_further_out():
-    """What a recording inside f is compared with stays off the tape of f."""
+    """The plain run that a recording inside f is compared with isn't on f's tape."""
 
     def f(x, join):
         return grad(lambda y: np.sum(y * join([y * x[0], y * x[1]])))(x[0])
@@ -319,7 +319,7 @@ def test_a_list_inside_a_derivative_writes_nothing_further_out():
 
 
 def squares_of_floats(y, x):
-    """Of an array of objects it gives cubes."""
+    """It returns cubes for an array of objects."""
     z = np.array([y, x])
     return np.sum(z**2 if z.dtype == float else z**3)
 
@@ -333,7 +333,7 @@ def squares_of_floats(y, x):
     ids=["alone", "inside a derivative"],
 )
 def test_an_answer_for_objects_is_not_believed(f):
-    """np.array([a, b]) is an array of objects, and f may ask for that."""
+    """np.array([a, b]) is an array of objects, and f may test for that."""
     for way in (grad(f), lambda x: record(f, x), lambda x: write_gradient(f, x)):
         with pytest.raises(TraceError, match=r"np.array\(\[a, b\]\) can't be traced"):
             way(2.0)
@@ -349,7 +349,7 @@ ATTRIBUTES = (
 
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_attributes_are_right_or_refused_by_name(name):
-    """AttributeError, so that hasattr says no; the text says what to do."""
+    """AttributeError, so that hasattr returns False; the message says what to do."""
 
     def f(a):
         got = getattr(
@@ -414,7 +414,7 @@ def test_attributes_cannot_be_set():
     ],
 )
 def test_functions_and_options_that_are_not_there_are_named(f, words):
-    """Never a list of sixty names, and none that NumPy doesn't have."""
+    """Never a list of sixty names, and no names that NumPy doesn't have."""
     with pytest.raises(TypeError, match=words) as caught:
         grad(lambda a: np.sum(f(a)))(X)
     near = str(caught.value).partition("that can are ")[2].partition(". ")[0]
@@ -427,7 +427,7 @@ def test_functions_of_scipy_are_called_scipys():
     with pytest.raises(TraceError, match="scipy") as caught:
         grad(lambda a: np.sum(special.psi(a)))(X)
     assert "np.psi" not in str(caught.value)
-    # This one is Python's, and asks for an array.
+    # This one is written in Python, and converts its argument to an array.
     with pytest.raises(TraceError, match="comp551ad's logistic, softmax, logsumexp"):
         grad(special.logsumexp)(X)
     expected = special.expit(X) * (1 - special.expit(X))
@@ -483,7 +483,7 @@ SAME_AS_NUMPY = {
     "in place, stretched": lambda a: operator.setitem(np.broadcast_to(a, (2, 3)), 0, 1),
     "in place, elsewhere": lambda a: operator.setitem(a * 1.0, 5, 0.0),
 }
-# Counted from the end, axis 2 of a matrix would be axis 0 of it, and a wrong number.
+# If counted from the end, axis 2 of a matrix would be its axis 0, and the result wrong.
 for _axis in (2, -3, (0, 2), 17, [0]):
     for _f in (np.sum, np.mean, np.max, np.min, np.var, np.std, softmax, logsumexp):
         SAME_AS_NUMPY[f"{_f.__name__}, axis={_axis}"] = lambda a, f=_f, axis=_axis: f(
@@ -493,7 +493,7 @@ for _axis in (2, -3, (0, 2), 17, [0]):
 
 @pytest.mark.parametrize("name", SAME_AS_NUMPY)
 def test_errors_of_shapes_and_indices_are_numpys(name):
-    """The traced program fails as the plain one does: the same kind of error, in words."""
+    """The traced program fails like the plain one: the same type of error, with a message."""
     f = SAME_AS_NUMPY[name]
     with pytest.raises(Exception) as plain:  # noqa: B017, PT011
         f(X)

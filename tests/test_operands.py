@@ -1,4 +1,4 @@
-"""comp551ad/autodiff/operands.py: what is a real number, as an input and as a constant."""
+"""comp551ad/autodiff/operands.py: what counts as a real number, as an input and as a constant."""
 
 import decimal
 import enum
@@ -15,25 +15,25 @@ from comp551ad.autodiff.operands import as_constant, as_input
 
 
 class Quantity(np.ndarray):
-    """Like astropy's and pint's: an array with a unit that we would lose."""
+    """Like astropy's and pint's: an array with a unit, which we would lose."""
 
 
 class Series:
-    """Like pandas.Series: turns into an array, and has no operators of ours."""
+    """Like pandas.Series: converts to an array, and doesn't know our operators."""
 
     def __array__(self, dtype=None, copy=None):
         return np.ones(3)
 
 
 class Words:
-    """A Series of words."""
+    """A Series of strings."""
 
     def __array__(self, dtype=None, copy=None):
         return np.array(["a", "b"])
 
 
 class Stranger:
-    """Another library's array, which doesn't know ours."""
+    """Another library's array, which doesn't know our classes."""
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return NotImplemented
@@ -51,7 +51,7 @@ def matrix():
 
 
 MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
-# value -> its kind, as the error has it
+# value -> its description in the error
 NO_NUMBERS = [
     (1j, "complex"), (np.array([1j]), "complex128"), (np.complex64(1), "complex64"),
     (np.array([1, None, 2]), "object"), (np.array(["a"] * 3), "<U1"), ("text", "str"),

@@ -36,8 +36,8 @@ def about(grade_id, **more):
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory):
-    """The two files, and the students' notebook that is made from the second; the folder is
-    a package, too, installed where `PYTHONPATH` leads."""
+    """The two files, and the students' notebook generated from the second; the folder is also
+    a package, installed on `PYTHONPATH`."""
     folder = tmp_path_factory.mktemp("site") / "parabolas"
     folder.mkdir()
     (folder / "__init__.py").touch()
@@ -66,7 +66,7 @@ def mine(tmp_path_factory):
 
 
 def run(mine, known_by, *command):
-    """Run one of the package's commands, or a program, with these exercises in it."""
+    """Run one of the package's commands, or a program, with these exercises."""
     start = ["-m", "comp551ad"] if command[0] != "-c" else []
     more = {
         "variable": {"COMP551AD_EXERCISES": str(mine)},
@@ -90,7 +90,7 @@ def run(mine, known_by, *command):
     return ran.stdout
 
 
-# Every command finds them through one catalogue: each is tried with another way to name them.
+# All commands use the same catalogue; each is tested with a different way to name the exercises.
 
 
 def test_they_are_checked_and_count_as_progress(mine):

@@ -1,4 +1,4 @@
-"""The package as others get it: its front door, and what a wheel and an sdist hold."""
+"""The package as distributed: its public names, and the contents of a wheel and an sdist."""
 
 import ast
 import subprocess
@@ -34,7 +34,7 @@ def test_the_names_that_an_editor_offers_are_those_that_there_are():
         for line in stub.body
         if isinstance(line, ast.ImportFrom)
         for name in line.names
-        if name.asname == name.name  # else a type checker takes it for private
+        if name.asname == name.name  # otherwise private to type checkers
     }
     assert sorted(homes) == comp551ad.__all__
     assert set(homes) <= set(dir(comp551ad))
@@ -64,9 +64,9 @@ def test_a_wheel_is_the_package_and_sets_nothing_else_in_an_environment(built):
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     about = {name for name in names if ".dist-info/" in name}
-    # The checks compare an answer with the solution's, so a wheel has them inside.
+    # The checks compare answers with the solutions, so a wheel contains them.
     inside = {f"comp551ad/exercises/{name}" for name in SOLUTIONS}
-    # And the course, for `python -m comp551ad lectures`.
+    # It also contains the course, for `python -m comp551ad lectures`.
     inside |= {f"comp551ad/course/{name}" for name in COURSE}
     assert names - about == FILES | inside
     assert {"comp551ad/py.typed", "comp551ad/__init__.pyi"} <= FILES

@@ -60,7 +60,7 @@ def test_the_table_of_s14(t, of):
 
 
 def test_s11_and_the_sign_of_e10():
-    """½(wx − y)²: the square hides the order of the difference, the adjoint doesn't."""
+    """½(wx − y)²: the square hides the order of the difference, the adjoint shows it."""
     r = reverse(record(half_square, w=0.5, x=2.0, y=3.0))
     assert [r[k] for k in range(1, 8)] == [-4.0, -1.0, 2.0, -2.0, -2.0, 0.5, 1.0]
     assert r["y"] == -r.trace["a5"]
@@ -107,7 +107,7 @@ SEEDS = {
 
 
 def check_rows(found, seeded, seed):
-    """Per node its terms, one per edge, which add up to its derivative at its size."""
+    """Check each node's terms: one per edge, and they add up to its derivative."""
     edges = [(n.index, p, j) for n in found.trace for p, j in enumerate(n.arguments)]
     edges = [(i, p, j) for i, p, j in edges if type(j) is int]
     forwards = found.mode == "forward"
@@ -156,7 +156,7 @@ def test_nodes_by_name_label_number_and_node(t):
 
 ABSENT = ("w2", "a8", 0, 9, -1, 1.5)
 SHAPES = {forward: ("W", (2, 4)), reverse: ("Z", (3, 4))}
-# pass, what is asked of waves -> error
+# pass, its argument for waves -> error
 OF_WAVES = [
     *[(forward, (k,), KeyError, "wrt: got .*expected one of w0, w1, x.$")
       for k in (*ABSENT, None)],
@@ -165,7 +165,7 @@ OF_WAVES = [
     *[(forward, (k,), KeyError, "computed; expected an input: w0") for k in ("a", "a5", 7)],
     (reverse, (), ValueError, "of: the function returned 2 numbers; name .*: y1, y2$"),
 ]  # fmt: skip
-# … of the network
+# the same for the network
 OF_THE_NETWORK = [
     *[(run, (name, seed), ValueError, rf"seed: got shape .*, expected \({shape[0]}, {shape[1]}\)")
       for run, (name, shape) in SHAPES.items()
@@ -235,7 +235,7 @@ def test_what_does_not_depend_is_zero():
 
 
 def passing(x):
-    """Adjoints and tangents pass through unchanged, and are uniform, here."""
+    """Adjoints and tangents pass through unchanged here, and are uniform."""
     y = x + 1
     z = np.reshape(y, (2, 1)) + np.zeros((2, 2))
     w = z.T * 1.0
@@ -287,7 +287,7 @@ STRETCHED = [
 
 
 def dense(term, shape, wide):
-    """Entry by entry: each place of the result gives to the place that it came from."""
+    """Entry by entry: add each entry of the result to the operand's entry that it came from."""
     term = np.broadcast_to(term, wide)
     owner = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), wide)
     out = np.zeros(int(np.prod(shape)))
@@ -303,7 +303,7 @@ def test_unbroadcast_against_a_dense_reference(shape, wide):
     for uniform in itertools.product([False, True], repeat=len(wide)):
         small = tuple(1 if u else n for u, n in zip(uniform, wide, strict=True))
         term = rng.normal(size=small)
-        for lead in range(len(small) + 1):  # also without its leading axes of length 1
+        for lead in range(len(small) + 1):  # also without leading axes of length 1
             if small[:lead] != (1,) * lead:
                 break
             given = term.reshape(small[lead:])

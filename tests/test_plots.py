@@ -1,4 +1,4 @@
-"""What the plots show, that they say it in words, and the palette's contrasts."""
+"""What the plots show, their alternative texts, and the palette's contrasts."""
 
 import base64
 import re
@@ -227,7 +227,7 @@ SPEEDS = {
 
 
 def shown(ax):
-    """Which text stands where."""
+    """The texts and their positions."""
     return {text.get_text(): text.get_position() for text in ax.texts}
 
 

@@ -1,6 +1,6 @@
-"""Every entry of the table: what the passes ask of its rules, and that it says all there is to say.
+"""Every entry of the table: its rules meet the passes' requirements, and it is complete.
 
-Its value and its derivatives on its examples are in ``test_composites``.
+Values and derivatives on its examples are tested in ``test_composites``.
 """
 
 import ast
@@ -23,7 +23,7 @@ CASES = [
 
 
 def run(primitive, operands, parameters):
-    """The primitive on a tape of its own, with every operand an input."""
+    """The primitive on a new tape, with every operand an input."""
     with Tape() as tape:
         inputs = [tape.add_input(x, "x") for x in operands]
         result = apply(primitive, inputs, dict(parameters))
@@ -32,7 +32,7 @@ def run(primitive, operands, parameters):
 
 @pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
 def test_uniform_adjoint_equals_the_full_one(primitive, operands, parameters):
-    """A scalar in place of an array of equal entries gives the same adjoints."""
+    """A scalar in place of an array of equal entries yields the same adjoints."""
     rows, result = run(primitive, operands, parameters)
     last, y = len(rows) - 1, result.value
     assert last == len(operands), "a primitive is one row"
@@ -49,7 +49,7 @@ def test_uniform_adjoint_equals_the_full_one(primitive, operands, parameters):
 
 @pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
 def test_many_tangents_at_once(primitive, operands, parameters):
-    """K tangents with an axis in front give what they give one by one."""
+    """K tangents along a leading axis yield the same as one by one."""
     rows, result = run(primitive, operands, parameters)
     for k in range(len(operands)):
         singles = [like(operands, seed)[k] for seed in (4, 5, 6)]
@@ -70,7 +70,7 @@ def test_every_entry_says_all_there_is_to_say():
         for template in primitive.notation[:3]:
             written = [name in template for name in names]
             if primitive.name == "heaviside" and template != primitive.notation.source:
-                written.pop()  # [x > 0], whatever it is at 0
+                written.pop()  # [x > 0], whatever its value at 0
             assert all(written), (primitive, template)
         assert all(PRIMITIVE_OF[f] is primitive for f in primitive.functions)
 
@@ -93,8 +93,8 @@ def test_names_as_latex_has_them():
 
 # ---------------------------------------------------------------- the table is the only place
 
-# file -> why primitives are named there (a rule is recognised or composed, or NumPy's name is
-# meant), and which
+# file -> why primitives are named there (a rule is recognized or composed, or it is NumPy's
+# name), and which
 NAMED_ELSEWHERE = {
     "autodiff/tape.py": (
         "Python's operators, and lists of numbers",
@@ -135,7 +135,7 @@ NAMED_ELSEWHERE = {
 
 
 def names_in(file):
-    """The primitives that a module's text names in a string of its own."""
+    """The primitives whose names are strings in a module."""
     tree = ast.parse(file.read_text())
     return {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} & set(
         PRIMITIVES
@@ -143,7 +143,7 @@ def names_in(file):
 
 
 def test_a_primitive_is_named_in_the_table_alone():
-    """Or where there is a reason; a reason that nothing needs goes."""
+    """Or where there is a reason; unneeded reasons must be removed."""
     root = Path(comp551ad.__file__).parent
     files = {*root.glob("autodiff/*.py"), *root.glob("show/*.py")}
     files.remove(root / "autodiff/primitives.py")

@@ -1,4 +1,4 @@
-"""The program writer: what it writes, that it is right in every form, and what it refuses."""
+"""The program writer: its source, its results in every form, and its errors."""
 
 import inspect
 from collections import namedtuple
@@ -75,7 +75,7 @@ def deep(layers, X):
     ],
 )
 def test_gradients_are_those_of_grad_and_the_callers_own(f, args, wrt):
-    """They keep the classes of the arguments, too."""
+    """They keep the classes of the arguments too."""
     eager = grad(f, wrt)(*args)
     for program in both_forms(write_gradient, f, *args, wrt=wrt):
         written = program(*args)
@@ -90,8 +90,8 @@ def test_gradients_are_those_of_grad_and_the_callers_own(f, args, wrt):
 # ---------------------------------------------------------------- the same at the edges
 
 
-# function, arguments to write it for, arguments to run it with: float's edges, where gathering
-# numbers, Python's own arithmetic or an integer in the source would show
+# function, arguments to write it for, arguments to run it with: extreme floats, where collecting
+# constants, Python's arithmetic or integers in the source would make a difference
 VALUES = {
     "root of a negative number": (lambda x: x**0.5, (1.0,), (-1.0,)),
     "power of negative numbers": (lambda x, y: (x - y) ** 1.5, (3.0, 1.0), (1.0, 3.0)),
@@ -225,8 +225,8 @@ RESULTS = {
 
 @pytest.mark.parametrize("case", RESULTS)
 def test_every_result_is_an_array_of_its_own(case):
-    """It can be changed, and changes nothing else: no argument, no other result, no later or
-    earlier call's."""
+    """Changing it changes nothing else: no argument, no other result, none of an earlier or later
+    call."""
     f, x = RESULTS[case], A33.copy()
     for program in both_forms(write_value, f, x):
         results = pytrees.leaves(program(x))
@@ -256,7 +256,7 @@ def test_constant_arrays_are_called_by_their_names():
 
 
 def test_constant_arrays_are_results():
-    """Each call gives an array of its own, of the kind that the function returned."""
+    """Each call returns a new array, of the type that the function returned."""
     entries = [
         [1.0, -2.0, np.nan],
         np.zeros((0, 3)),
@@ -274,7 +274,7 @@ def test_constant_arrays_are_results():
         others[0][:] = 7.0
 
 
-# ---------------------------------------------------------------- the texts
+# ---------------------------------------------------------------- sources
 
 
 def long_hand(X, Y, W, V):
@@ -285,7 +285,7 @@ def long_hand(X, Y, W, V):
 
 
 def test_the_decks_gradients(iris):
-    """From the deck's cost the machine writes the deck's gradients (S09)."""
+    """The deck's gradients are written from the deck's cost (S09)."""
     program = write_gradient(cost, *iris, wrt=("W", "V"))
     source = program.source
     assert both_forms(write_gradient, cost, *iris, wrt=("W", "V"))[0].source == source
@@ -356,10 +356,10 @@ def sine(w0, w1, x):
             "a = w1 * x + w0; da = -np.sin(a); dw1 = x * da; dx = w1 * da; "
             "return da, dw1, dx",
         ),
-        # 1/N and 1e-8 move outward; 1e-200 stays where it is.
+        # 1/N and 1e-8 move outwards; 1e-200 stays in place.
         (lambda x: np.sum(1e-8 * x), (X3,), None, "value = 1e-08 * np.sum(x)"),
         (lambda x: np.sum(1e-200 * x), (X3,), None, "value = np.sum(1e-200 * x)"),
-        # Equal terms are one only where that is the same.
+        # Equal terms are merged only if the result is the same.
         (lambda x: 2 * x + x, (1.0,), None, "value = 3 * x"),
         (lambda x: 2 * x - x, (1.0,), None, "value = 2 * x - x"),
         # No magic numbers: thirds stay thirds.
@@ -373,7 +373,7 @@ def sine(w0, w1, x):
             0,
             "N = x.shape[0]; dx = 2 * (x - np.mean(x, keepdims=True)) / N",
         ),
-        # One number is not reshaped, nor stretched, nor a matrix.
+        # A scalar is never reshaped, broadcast or treated as a matrix.
         (lambda x: np.squeeze(np.reshape(x, (1, 1))), (1.0,), None, "return x"),
         (lambda x, y: np.broadcast_to(x, (3,)) * y, (2.0, X3), None, "value = x * y"),
         (
@@ -405,7 +405,7 @@ def buffered_source(f, *args, **how):
 
 
 def test_buffered_text(iris):
-    """Arrays are allocated outside the function; inside, results have a place to go."""
+    """Arrays are allocated outside the function; inside, results are written to them."""
     source = buffered_source(cost, *iris, wrt=("W", "V"))
     outside, inside = source.split("    def gradients(")
     assert outside.count("np.empty") == 6 and "np.empty" not in inside
@@ -433,7 +433,7 @@ def test_buffered_results_are_copies_unless_asked():
 
 
 def test_buffered_in_threads(iris):
-    """Calls from several threads wait for each other, and don't share results."""
+    """Calls from several threads wait for each other and don't share results."""
     X, Y, W, V = iris
     program = write_gradient(cost, X, Y, W, V, wrt="W", buffered=True)
     scales = np.linspace(0.5, 2, 40)
@@ -442,11 +442,11 @@ def test_buffered_in_threads(iris):
     close(got, [program.readable(X, Y, s * W, V) for s in scales], rtol=1e-9)
 
 
-# ---------------------------------------------------------------- derived again
+# ---------------------------------------------------------------- differentiated again
 
 
 def test_a_written_program_can_be_differentiated():
-    """The buffered one, too, which hands its call to the one for reading."""
+    """The buffered one too, which dispatches to the readable one."""
 
     def f(x):
         return np.sum(np.sin(x) * x**3) + np.mean(x) ** 2 + np.sum(x[:, None] * x)
@@ -514,7 +514,7 @@ def named(name, f):
     ],
 )
 def test_a_program_is_called_like_its_function(f, args, kwargs, argnum, name):
-    """Whatever the source names its parameters: so it can be differentiated like it, too."""
+    """Whatever the source calls its parameters, so it can be differentiated like it too."""
     expected = grad(f, argnum)(*args, **kwargs)
     for program in both_forms(write_value, f, *args, **kwargs):
         assert inspect.signature(program) == inspect.signature(f)
@@ -525,7 +525,7 @@ def test_a_program_is_called_like_its_function(f, args, kwargs, argnum, name):
 
 
 def test_arguments_come_by_key_and_name():
-    """In any order; but what is swapped, missing or elsewhere is refused."""
+    """In any order; swapped, missing or misplaced ones are refused."""
 
     def f(p):
         return np.sum(p["a"]) ** 2 * np.sum(p["b"])
@@ -556,7 +556,7 @@ def test_wrt_that_means_nothing_is_refused(wrt):
 
 
 def test_numbers_may_come_in_many_forms(iris):
-    """Also as an array without axes, which the program hands back as a number of its own."""
+    """Also as 0-d arrays; the program still returns a float."""
     assert type(write_gradient(lambda a: np.max(a), 2.0)(2.0)) is float
     program = write_gradient(lambda x, y: x * y, 2.0, 3.0)
     for five in (5, 5.0, np.float64(5), np.array(5.0), np.array(5)):
@@ -594,7 +594,7 @@ def test_settings_must_be_equal_to_the_recorded_ones():
 
 
 class Series:
-    """Compares entry by entry, as a column of a table does."""
+    """Compares elementwise, like a column of a table."""
 
     def __eq__(self, other):
         return X3 == X3
@@ -604,7 +604,7 @@ class Series:
 
 
 def branching(x):
-    if x > 0:  # the line that is to be named
+    if x > 0:  # the line that the error must name
         return x * x
     return -x
 

@@ -1,4 +1,4 @@
-"""Progress: kept through restarts, crashes and two notebooks; never in a check's way."""
+"""Progress: survives restarts, crashes and concurrent notebooks; never disturbs a check."""
 
 import dataclasses
 import errno
@@ -17,13 +17,13 @@ from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.exercise import Exercise
 from comp551ad.exercises.progress import next_step, note, number_of
 
-# By its name, since `exercises.progress` is the function.
+# Imported by name, since `exercises.progress` is the function.
 module = importlib.import_module("comp551ad.exercises.progress")
 
 
 @pytest.fixture(autouse=True)
 def path(tmp_path, monkeypatch):
-    """A file of this test's own; the folder is what the notebook's would be."""
+    """This test's file, in a folder that stands for the notebook's."""
     folder, home = tmp_path / "notebooks", tmp_path / "home"
     folder.mkdir()
     home.mkdir()
@@ -36,7 +36,7 @@ def path(tmp_path, monkeypatch):
 
 @pytest.fixture
 def course(monkeypatch):
-    """A course of three exercises, one of them with a title that is no HTML."""
+    """A course of three exercises, one with a title that isn't valid HTML."""
     made_up = [
         ("add", "01", "Addition"),
         ("mul", "02", "Multi<b>plication"),
@@ -132,7 +132,7 @@ def test_a_pass_says_what_is_next_with_a_link():
     assert module.GREEN in verdict._repr_html_()
 
 
-# --- what is kept ---------------------------------------------------------------------
+# --- what is saved --------------------------------------------------------------------
 
 
 def test_what_was_passed_stays_passed(course):
@@ -217,7 +217,7 @@ def test_notebooks_that_write_at_once_lose_nothing(path):
     assert len({json.loads(line)["exercise"] for line in lines}) == 100
 
 
-# --- where it can't be kept -----------------------------------------------------------
+# --- where it can't be saved ----------------------------------------------------------
 
 
 def test_a_course_folder_that_cannot_be_written_is_no_matter(course, path, monkeypatch):

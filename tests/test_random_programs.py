@@ -1,16 +1,16 @@
 """Random programs over every primitive in the table, judged by three witnesses.
 
 hypothesis draws a program: inputs (numbers and arrays, with axes of length 0 and 1) and
-a few statements, each of them a primitive of the registry on what was computed so far,
-or on a constant. Operands are bent into the domain and the shape that the primitive's
-own examples show, so a new entry in ``primitives.py`` takes part by itself; so
-does an example of a composite. Others change an array in place, through a view of it, or use
-labels, which are data: as an index, for a mask, in a comparison.
+a few statements, each of them a primitive from the table on earlier values or on a constant.
+Operands are mapped into the domain and the shape of the primitive's examples, so new entries
+in ``primitives.py`` take part automatically; so do examples of composites. Other statements
+change an array in place, through a view of it, or use labels, which are data: as an index, for
+a mask, in a comparison.
 
 For each program forward mode, reverse mode and five-point differences must agree; second
-derivatives too, three ways; and the program written from it must compute the same, both forms.
-The house profile runs a hundred or several of them, the same on every run.
-The long run looks further, at random, for about ten minutes:
+derivatives too, three ways; and the program written from it must compute the same, in both
+forms. The default profile runs a few hundred of them, the same on every run. The long profile
+draws more, at random, for about ten minutes:
 
     pytest --hypothesis-profile=long tests/test_random_programs.py
 """
@@ -45,21 +45,21 @@ from comp551ad import (
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError
 
-# A hundred programs a test, and three times as many where every function must be met; "long"
-# asks for 10,000.
+# A hundred programs per test, and three times as many where every function must occur; the long
+# profile runs 10,000.
 as_many = settings(suppress_health_check=list(HealthCheck), print_blob=False)
 several_hundred = settings(as_many, max_examples=max(300, settings().max_examples))
 
 SHAPES = [(), (), (1,), (3,), (2, 3), (1, 3), (2, 1), (2, 2, 3), (0,), (0, 3), (2, 0)]
-# Beside itself a value is tied: nan.
+# A value is tied with itself: nan.
 NAMES = sorted(PRIMITIVES.keys() - {"greater_share"})
 LABELS, OTHERS = np.array([2, 0, 1, 5, 2]), np.array([0, 3, 3, 1, 4])
-# Composites, and primitives of matrices that must not become singular, go by their examples.
+# Composites, and primitives whose matrices must not become singular, use their examples' values.
 COMPOSED = {
     case.id: case.values
     for case in CASES
     if sum(np.size(x) for x in numbers_of(case.values[1])) <= 12
-    # It asks its first argument alone whether it is traced.
+    # It only checks whether its first argument is traced.
     and case.values[0] is not np.full_like
     and np.all([np.all(np.isfinite(x)) for x in numbers_of(case.values[1])])
 }
@@ -69,7 +69,7 @@ OF_MATRICES = {n for n in NAMES if np.shape(PRIMITIVES[n].examples[0][0][0]) == 
 
 
 class Statement(NamedTuple):
-    """One line: ``name`` is a primitive's, or one of fit, squash and constant."""
+    """One line: ``name`` is a primitive's name, or fit, squash or constant."""
 
     name: str
     operands: tuple  # numbers of earlier values
@@ -77,7 +77,7 @@ class Statement(NamedTuple):
 
 
 class Program(NamedTuple):
-    """Inputs, statements, and which values are returned."""
+    """Inputs, statements, and the indices of the returned values."""
 
     inputs: tuple
     statements: tuple
@@ -94,7 +94,7 @@ class Program(NamedTuple):
 
 
 def spread(shape):
-    """Fixed uneven numbers: added where entries are copied, so that none are tied."""
+    """Fixed distinct numbers, added where entries are copied so that none are tied."""
     return 0.4 * np.cos(1.0 + 1.7 * np.arange(int(np.prod(shape)))).reshape(shape)
 
 
@@ -124,7 +124,7 @@ def call_numpy(name, operands, parameters):
 
 
 def in_place(x, kind):
-    """x after a change in place of a copy, also through a view."""
+    """A copy of x after an in-place change, also through a view."""
     y = x * 1.0
     v = y.T
     if kind == 0:
@@ -142,7 +142,7 @@ def in_place(x, kind):
 
 
 def by_labels(x, labels, kind):
-    """x, of as many entries as there are labels, chosen and changed by data."""
+    """x, with as many entries as there are labels, indexed and changed by data."""
     if kind == 0:
         return x[labels % 5]
     if kind == 1:
@@ -155,7 +155,7 @@ def by_labels(x, labels, kind):
 
 
 def computed(statement, values, labels=LABELS):
-    """A statement's value, from those before it."""
+    """A statement's value, given the earlier ones."""
     name, numbers, parameters = statement
     operands = [values[k] for k in numbers]
     if name == "constant":
@@ -167,7 +167,7 @@ def computed(statement, values, labels=LABELS):
         middle, half = (low + high) / 2, 0.45 * (high - low)
         return middle + half * np.tanh(operands[0])
     if name == "labels":
-        # A plain array would hide the labels that choose from it.
+        # A plain array would hide the labels that index it.
         x = operands[0] + 0.0 * np.sum(values[0])
         return by_labels(x, labels, parameters["kind"])
     if name == "in place":
@@ -176,7 +176,7 @@ def computed(statement, values, labels=LABELS):
 
 
 def run(program, inputs, labels=LABELS):
-    """The program on these inputs: what a user's function would do. A list."""
+    """Run the program on these inputs, as a user's function; returns a list."""
     values = list(inputs)
     for statement in program.statements:
         values.append(computed(statement, values, labels))
@@ -199,10 +199,10 @@ DOMAIN = {name: domain(name) for name in NAMES}
 
 
 class Builder:
-    """Writes statements and evaluates each at once, so that it can see what fits.
+    """Adds statements and evaluates each immediately, to choose operands that fit.
 
-    Its choices come from one seed: hypothesis, left to draw each of them, would try the
-    first primitives of the table over and over. Shrinking leaves out the last lines.
+    Its choices come from one seed: if hypothesis drew each of them, it would try the first
+    primitives of the table over and over. Shrinking removes the last lines.
     """
 
     def __init__(self, seed):
@@ -226,7 +226,7 @@ class Builder:
         return len(self.values) - 1
 
     def pick(self, low, high, shape=None):
-        """An earlier value, or now and then a constant, inside the domain."""
+        """An earlier value, or occasionally a constant, mapped into the domain."""
         if self.rng.random() < 0.15:
             return self.constant(low, high, shape)
         k = self.choose(range(len(self.values)))
@@ -246,7 +246,7 @@ class Builder:
         return self.add("constant", value=value if shape else float(value))
 
     def near(self, example):
-        """An earlier value, bent to the neighbourhood of an example."""
+        """An earlier value, mapped to the neighbourhood of an example."""
         k = self.choose(range(len(self.values)))
         k = self.add("fit", [k], shape=np.shape(example))
         return self.add("squash", [k], low=example - 0.02, high=example + 0.02)
@@ -282,7 +282,7 @@ class Builder:
         return self.add(name, numbers, **parameters)
 
     def reduction(self, name, primitive, low, high):
-        """Any shape, any axis that leaves something to reduce."""
+        """Any shape, and any axis that isn't empty."""
         k = self.pick(low, high)
         ndim = np.ndim(self.values[k])
         if not ndim:
@@ -305,7 +305,7 @@ class Builder:
 
 
 def drawn(seed, lines):
-    """The program of a seed."""
+    """The program for a seed."""
     builder = Builder(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -337,8 +337,8 @@ def moved(inputs, direction, h):
 
 
 def differences(along):
-    """The derivative of along(h) at 0 and how well it is known: two five-point
-    differences, extrapolated; they disagree by the bar, or at a kink by much more."""
+    """The derivative of along(h) at 0 and its error bar: two five-point differences,
+    extrapolated, which differ by the bar, or at a kink by much more."""
 
     def five_point(h):
         near, far = along(h) - along(-h), along(2 * h) - along(-2 * h)
@@ -356,7 +356,7 @@ def total_of(program, weights):
     def total(*inputs, labels=LABELS):
         outputs = run(program, inputs, labels=labels)
         found = sum(np.sum(w * y) for w, y in zip(weights, outputs, strict=True))
-        # A sign or a mask alone would be refused: it has no derivative.
+        # A sign or a mask on its own would be refused, as it has no derivative.
         return found + 0.0 * sum(np.sum(x) for x in inputs)
 
     return total
@@ -399,7 +399,7 @@ def test_first_derivatives():
             assert abs(slope - backward) <= bar + 1e-9 * size, (slope, backward, bar)
 
     check()
-    # What is drawn hangs on hypothesis' version; tests/test_primitives.py tries every entry.
+    # Draws depend on hypothesis' version; tests/test_primitives.py tests every entry.
     assert len(set(PRIMITIVES) - set(seen)) <= len(PRIMITIVES) // 10, seen
     assert count["by differences"] > 0.9 * count["programs"], count
     assert count["kinks"] < 0.01 * count["programs"], count
@@ -445,15 +445,15 @@ def test_second_derivatives():
     assert count["kinks"] < 0.05 * count["programs"], count
 
 
-# What a program can't hold: large constants, branches, and how many entries a mask chooses.
+# Not possible in a program: large constants, branches, and the number of entries in a mask.
 REFUSED = (
     "would be written as source|looks at a value|how many entries a comparison chooses"
 )
 
 
 def test_written_programs():
-    """What is written, for reading and buffered, is what `value_and_grad` and NumPy say; a second
-    call of the same program too."""
+    """Written programs, readable and buffered, compute what `value_and_grad` and NumPy do; so does
+    a second call of the same program."""
     count = Counter()
 
     @as_many

@@ -1,4 +1,4 @@
-"""What `refresh` takes out of a notebook, and what it leaves."""
+"""What `refresh` removes from a notebook, and what it keeps."""
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook, new_output

@@ -1,8 +1,8 @@
-"""comp551ad/autodiff/refusals.py: what can't be traced, quoted, and a way out that works.
+"""comp551ad/autodiff/refusals.py: quotes what can't be traced, and suggests what works.
 
-One table. Each case is refused by every transform with a TraceError that quotes the user's own
-expression or names the operation, and its way out, as the message writes it where it does, has the
-value of the plain program, the derivative of differences, and is refused by nobody.
+One table. Each case is refused by every transform with a TraceError that quotes the user's
+expression or names the operation. Its alternative, taken from the message if it has one, has the
+plain program's value, a derivative that matches differences, and works with every transform.
 """
 
 import itertools
@@ -37,7 +37,7 @@ numbers_of_cases = itertools.count()
 
 
 def compiled(text):
-    """A function of a whose text Python finds, as that of a cell of a notebook."""
+    """A function of a whose source Python finds, as in a notebook's cell."""
     if "return" not in text:
         text = f"return {text}"
     source = "def f(a):\n" + "".join(f"    {line}\n" for line in text.splitlines())
@@ -52,9 +52,9 @@ def store(line, start="np.zeros(3)"):
     return f"z = {start}\n{line}\nreturn z"
 
 
-# what was written -> words of the message, and a way out where the message writes none out
+# an expression -> words in the message, and an alternative if the message has none
 CASES: dict[str, tuple[str, str | None]] = {
-    # -- plain numbers: the message writes the way out itself
+    # -- plain numbers: the message has the alternative
     "math.exp(a[0])": ("math works on plain numbers only", None),
     "math.hypot(*a[:2])": ("plain numbers", None),
     "2 * math.log(\n    a[0])": (r"^math\.log\( a\[0\]\) \(line 2\)", None),
@@ -137,7 +137,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.random.default_rng(0).normal(a)": ("noise drawn outside", "a + 0.125"),
     "np.random.normal(a[0])": ("noise drawn outside", "a[0] + 0.5"),
     "np.arange(a[0]) * a[0]": ("plain numbers", "np.arange(2.0) * a[0]"),
-    # -- plain arrays that should hold them
+    # -- plain arrays that should contain them
     store("z[0] = 2 * a[0]"): (
         r"^z\[0\] = 2 \* a\[0\] \(line 3\)", "np.stack([2 * a[0], 0.0, 0.0])"
     ),
@@ -180,7 +180,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     store("np.multiply.at(z, [0, 2], a[:2])", "a * 1.0"): (
         "np.multiply.at: .*np.where", store("z[[0, 2]] *= a[:2]", "a * 1.0")
     ),
-    # -- looks at a value, or takes it for a whole number
+    # -- tests a value, or uses it as an integer
     "a if a[0] else -a": (r"^a if a\[0\] else -a|truth of a", "a if a[0] != 0 else -a"),
     "a if any(a) else -a": ("truth value of a.*compare it", "a if any(a != 0) else -a"),
     "X[a[0]] * a": (r"^X\[a\[0\]\].*integers that are not diff", "X[1] * a"),
@@ -194,7 +194,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.sum(a, axis=a[0])": ("integers that are not diff", "np.sum(a, axis=0)"),
     "len(a[0]) * a": ("no length", "a.size * a"),
     "bytes(a)": ("integer", None),
-    # -- names that numbers lack
+    # -- attributes that numbers lack
     "'%.4f' % a[0]": ("f-string", None),
     "__import__('statistics').mean(a)": (r"statistics and fractions.*NumPy's", "np.mean(a)"),
     "np.nanmedian(a)": ("^np.nanmedian can't.*np.median", "np.median(a)"),
@@ -208,14 +208,14 @@ CASES: dict[str, tuple[str, str | None]] = {
         "np.linalg.eigvalsh(np.outer(a, a) + EYE) * a",
     ),
     "np.fft.fft(a)": ("^np.fft.fft can't.*add a primitive", None),
-    # -- operands of a wrong kind
+    # -- operands of the wrong type
     "a + 1j": ("^add: got complex, expected real.*separately", "a + np.real(1j)"),
     "a * [1.0, [2.0, 3.0]]": ("expected rows of equal length", "a * [1.0, 2.0, 3.0]"),
     "a * np.ma.array(X, mask=[0, 1, 0])": ("got MaskedArray", "a * np.asarray(X)"),
     "np.ma.array(X, mask=[0, 1, 0]) * a": ("array", "X * a"),
     "a * __import__('fractions').Fraction(1, 2)": ("got Fraction.*dtype=float", "a * 0.5"),
 }  # fmt: skip
-# The plain program does something else, or nothing: the way out is judged by its own value.
+# The plain program does something else, or nothing: the alternative is judged by its own value.
 IN_WORDS = {
     "a.mean(dtype=np.float32)", "np.sin(a, dtype=np.float32)",
     "a * [1.0, [2.0, 3.0]]", "a + 1j",
@@ -230,7 +230,7 @@ ids = [text.replace("\n", "; ")[:50] for text in CASES]
 
 
 def ways(f):
-    """Every way in: record, both modes, inside another derivative, and the writer."""
+    """Every transform: record, both modes, inside another derivative, and the writer."""
     return (
         lambda: record(f, X),
         lambda: jvp(f, (X,), (T,)),
@@ -245,7 +245,7 @@ def total(result):
 
 
 def written_out(text):
-    """The way out as the message writes it: all of the expression that it quotes."""
+    """The message's alternative, completed to the whole quoted expression."""
     quoted = re.match(r"(.+) \(line \d+\) can't", text)
     found = re.search(r"; write (?!an f-string)([^;]+?),? instead$", text)
     return (quoted[1], found[1].split(", or ")[-1]) if found else None
@@ -294,7 +294,7 @@ def test_every_way_out_and_every_refused_method_has_a_case():
 
 
 def test_without_a_source_the_operation_is_named(monkeypatch):
-    # Python 3.13 knows the text of `python -c` by this name.
+    # Python 3.13 finds the source of `python -c` under this name.
     other = (8, None, ["import it\n"], "<string>")
     monkeypatch.setitem(linecache.cache, "<string>", other)
     f = eval("lambda a: math.exp(a[0])", {"math": math})
@@ -308,7 +308,7 @@ def test_without_a_source_the_operation_is_named(monkeypatch):
     "text", ["np.sum(np.maximum(np.array([*a]), 0))", "np.max(np.array([*a]))"]
 )
 def test_what_numpy_asks_of_each_number_is_told_from_what_f_asks(text):
-    """np.maximum in place of np.maximum would be no way out."""
+    """np.maximum in place of np.maximum would be no alternative."""
     with pytest.raises(ProgramError, match=r"join its numbers with np\.stack first"):
         write_gradient(compiled(text), X)
     way_out = compiled(text.replace("np.array([*a])", "np.stack([*a])"))
@@ -362,7 +362,7 @@ def test_outputs_that_are_no_numbers(result, kind):
     ],
 )
 def test_an_accuracy_is_no_cost(f):
-    """A comparison, a count, an index: their derivative would be a silent zero."""
+    """A comparison, a count, an index: their derivative would silently be zero."""
     for way in (
         lambda: grad(lambda x: pytrees.leaves(f(x))[-1])(X),
         lambda: jacobian(f)(X),
@@ -371,7 +371,7 @@ def test_an_accuracy_is_no_cost(f):
     ):
         with pytest.raises(TraceError, match="no derivative.*accuracy.*cross-entropy"):
             way()
-    record(f, X)  # may be looked at
+    record(f, X)  # may be recorded
 
 
 # ---------------------------------------------------------------- refusals that f swallows
@@ -448,7 +448,7 @@ def test_a_trace_error_is_a_type_error():
 
 
 def test_a_constant_beside_a_comparison_is_no_accuracy():
-    """The slope of a leaky relu, a count of layers: they come from no value."""
+    """The slope of a leaky relu, a count of layers: they depend on no value."""
 
     def leaky(x):
         return np.sum(np.where(x > 0, x, 0.3 * x))

@@ -1,4 +1,4 @@
-"""The student edition: what is in it, what isn't, and that it works by itself."""
+"""The student edition: what it contains and what it doesn't, and that it works on its own."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def edition(tmp_path_factory):
 
 
 def test_it_has_the_chosen_lectures_and_exercises_alone(edition):
-    """And what is beside the lectures, `02a_…`, comes with them."""
+    """Including their side notebooks, `02a_…`."""
     found = {p.relative_to(edition).as_posix()[:-6] for p in edition.rglob("*.ipynb")}
     there = ROOT.glob("lectures/0[024][a-z]_*.ipynb")
     beside = {path.relative_to(ROOT).as_posix()[:-6] for path in there}
@@ -49,7 +49,7 @@ def test_it_has_no_solutions_no_tests_and_no_grading(edition):
 
 
 def test_it_can_be_installed(edition, tmp_path):
-    """A wheel is made of it, which holds its package and no more."""
+    """It builds a wheel, which contains its package and nothing else."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
     subprocess.run(build, cwd=edition, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")

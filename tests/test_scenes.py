@@ -1,4 +1,4 @@
-"""Players for ideas that are not a trace: the words of each frame are true."""
+"""Players for ideas that aren't traces: the texts of each frame are true."""
 
 import re
 
@@ -71,7 +71,7 @@ def test_the_step_of_a_difference_and_its_error(drawn):
     assert errors[1] < 1e-9 < errors[0] and errors[1] < 1e-3 < errors[2]
     assert "difference 1.0016675002" in frames[0]["numbers"]  # sinh(0.1) / 0.1
 
-    # Steps beyond which a function has no value are left out.
+    # Steps at which the function has no value are left out.
     first = difference_player(np.log, 0.12, 1 / 0.12).frames[0]
     assert first["title"] == "A step of 10 to the power −1"
 
@@ -129,7 +129,7 @@ def test_a_signal_layer_by_layer(drawn):
     assert found == ["_halved: 1\nkept: 1", "_halved: 0.5\nkept: 1"]
     legend = drawn[0][1].get_legend().get_texts()
     assert [text.get_text() for text in legend] == ["_halved", "kept"]
-    # The squares of these overflow, or vanish.
+    # The squares of these overflow or underflow.
     sizes = {"a": [np.full((2, 2), size) for size in (1e-170, 1.0, 1e170)]}
     found = [result for _, result in results(depth_player(sizes))]
     assert found == ["a: 1e−170", "a: 1", "a: 1e170"]
@@ -140,7 +140,7 @@ def test_a_signal_layer_by_layer(drawn):
 
 def test_batches_by_their_own_mean_and_a_query_by_what_was_kept():
     player = batch_norm_player([[1.0, 3.0], [2.0, 6.0]], [4.0], rate=0.5)
-    # Variances 1 and 4; kept are N / (N - 1) times those: 2, then (2 + 8) / 2.
+    # Variances 1 and 4; the averages use N / (N - 1) times those: 2, then (2 + 8) / 2.
     assert results(player) == [
         ("batch: mean 2, variance 1\nrunning average: mean 2, variance 2",
          "after: mean 0, variance 1"),
@@ -178,7 +178,7 @@ def test_every_path_has_its_product_and_the_last_frame_their_sum():
     assert '<img alt="All paths' in player.frames[-1]["html"]
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- errors
 
 REFUSED = [
     (PicturePlayer, ("", []), "frames: got none"),
@@ -224,7 +224,7 @@ REFUSED = [
     (
         path_player,
         (LAYERS, SPEEDS | {("f", "u"): 1.0}, "x", "f"),
-        "speeds: got the circle u → f → u",
+        "speeds: got the cycle u → f → u",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""comp551ad/shapes.py: what a declaration lets through, and what its errors say."""
+"""comp551ad/shapes.py: what a declaration accepts, and what its errors say."""
 
 import inspect
 import re
@@ -21,7 +21,7 @@ from comp551ad.shapes import (
 
 @shapes(X="N D", V="D M", b="M")
 def layer(X, V, b=None, scale=1.0):
-    """What a docstring says."""
+    """A docstring."""
     Q = X @ V
     return scale * (Q if b is None else Q + b)
 
@@ -39,7 +39,7 @@ X, V, b = np.arange(6.0).reshape(3, 2), np.ones((2, 4)), np.ones(4)
 
 
 def refused(call, *parts):
-    """The error has one form; its text holds these parts."""
+    """Check the error's form and that its message contains these parts."""
     with pytest.raises(ValueError) as error:
         call()
     text = str(error.value)
@@ -47,7 +47,7 @@ def refused(call, *parts):
     assert not [part for part in parts if part not in text], text
 
 
-# ---- what passes ---------------------------------------------------------------------
+# ---- what is accepted ----------------------------------------------------------------
 
 
 def test_a_declared_function_is_called_as_before():
@@ -88,7 +88,7 @@ def test_tracers_pass_and_local_names_are_seen():
 
 
 def test_sums_take_attributes_of_self():
-    # Refused once, it is refused again, and the other one still passes.
+    # What is refused once is refused again, and the other one is still accepted.
     one, none, W = Padded(1), Padded(0), np.ones((4, 3))
     for _ in range(2):
         assert none.sizes(V, W) == (V.shape, W.shape)
@@ -102,7 +102,7 @@ def weighted(X, weights, top=None):
 
 
 def test_what_fitted_before_is_no_passport_for_others():
-    """Nor for the same shapes in a container, nor where nothing was given."""
+    """Nor for the same shapes in a container, nor after an argument was omitted."""
     for _ in range(2):
         assert weighted(X, (V, b))[2] is None
         assert weighted(X, [V.astype(int), b])[1] == np.float64
@@ -213,7 +213,7 @@ def test_large_numbers_are_no_false_alarm():
 
 
 def test_the_owner_of_a_method_is_compared_by_identity():
-    """Two dataclasses of arrays have no one truth value when they are compared."""
+    """Comparing two dataclasses of arrays has no single truth value."""
 
     @dataclass
     class Weights:

@@ -1,4 +1,4 @@
-"""What a trace shows as the last line of a cell, and how one part of it is shown."""
+"""A trace's display as the last line of a cell, and how to show one part of it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Whatever a plot or a player is handed, it works or says which argument is wrong, and how."""
+"""Whatever a plot or a player is given, it works or says which argument is wrong, and how."""
 
 import re
 
@@ -10,7 +10,7 @@ import comp551ad as c
 from comp551ad.show import rows_of, table_html, table_text
 from comp551ad.show.plots import plot_error_curve
 
-# What players draw is not made into pictures: those of test_scenes.py are.
+# Players' drawings aren't rendered here; test_scenes.py does that.
 pytestmark = pytest.mark.usefixtures("drawn")
 
 
@@ -29,7 +29,7 @@ W = np.ones((2, 2))
 RUN = c.gradient_descent(X, Y, 3, max_iters=3, rng=0)
 GRAPH = {"layers": [["x"], ["y"]], "speeds": {("x", "y"): 2.0}}
 FRAME = {"title": "a", "html": "b"}
-# A function and arguments that it takes.
+# A function and arguments that it accepts.
 RIGHT = [
     (c.ForwardStepper, {"trace": TRACE, "wrt": "w", "names": "names", "predict": True}),
     (c.ReverseStepper, {"trace": TRACE, "of": "a4", "seed": 1.0, "names": "labels"}),
@@ -65,7 +65,7 @@ RIGHT = [
 ODD = "$x_{$"
 WRONG = [None, -1.5, np.nan, ODD, [ODD, "b"], {ODD: [1, 2]}, [None], {5: "a"}]
 WRONG += [[[1, 2], [3]], print, [], {}]
-# What of this an argument may take.
+# Which of these values an argument accepts.
 TAKEN = {
     **dict.fromkeys(["ax", "iterations", "of", "step", "width"], [None]),
     **dict.fromkeys(["class_names", "feature_names"], [None, [[1, 2], [3]]]),
@@ -93,7 +93,7 @@ def test_right_arguments_are_taken(function, right):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("function", "right", "name"), CASES)
 def test_a_wrong_argument_is_named_with_what_is_expected(function, right, name):
-    # What a function returns is refused by ``record`` without a name.
+    # ``record``'s error for a function's result doesn't name an argument.
     start = rf"^['\"]?({'|'.join(right)})\b[^:]*: |^the function returned"
     for wrong in WRONG:
         try:

@@ -64,7 +64,7 @@ def course(tmp_path):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site of an unchanged one, to look at."""
+    """The site of an unchanged course, for reading only."""
     folder = tmp_path_factory.mktemp("made_up")
     write_site(folder / "out", write_course(folder / "course"))
     return folder / "out"
@@ -72,7 +72,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def refused(course, tmp_path, capsys):
-    """Return the function that runs the command, which must fail; what it prints."""
+    """Return a function that runs the command, which must fail, and returns its output."""
 
     def refused(*options):
         out = tmp_path / "out"
@@ -121,7 +121,7 @@ def test_formulas_are_mathml(site):
 
 @pytest.mark.parametrize("name", ["sin", "log"])
 def test_a_function_name_has_a_thin_space_before_its_argument(name):
-    """As TeX sets it: after the name, unless a parenthesis follows; and before it."""
+    """As in TeX: after the name, unless a parenthesis follows; and before it."""
     thin = r'<m(o|space) [^>]*(lspace|width)="0.1667em"'
     assert re.search(f"{name}</mi></mrow>{thin}", mathml(rf"\{name} a_5"))
     assert not re.search(thin, mathml(rf"\{name}(a)"))
@@ -138,7 +138,7 @@ def test_a_function_name_has_a_thin_space_before_its_argument(name):
 def test_a_formula_that_cannot_be_set_is_refused(latex, what):
     with pytest.raises(ValueError) as caught:
         mathml(latex)
-    assert f"the formula ${latex}$ can't be set" in str(caught.value)
+    assert f"the formula ${latex}$ can't be typeset" in str(caught.value)
     assert what in str(caught.value)
 
 
@@ -152,7 +152,7 @@ def test_links_lead_from_page_to_page_and_others_stay(site):
 
 
 def onward(page):
-    """The pages that a page's foot leads to."""
+    """The pages that a page's footer links to."""
     return re.findall(r'<a rel="\w+" href="\.\./([^"]+)\.html"', page)
 
 
@@ -229,13 +229,13 @@ def test_a_formula_that_cannot_be_set_is_named_with_its_cell(
 ):
     lecture = notebook(title, new_markdown_cell("A half is $\\frac$.", id="sum"))
     nbformat.write(lecture, course / "lectures/04_next.ipynb")
-    named = f"04_next.ipynb, cell {cell}: the formula $\\frac$ can't be set"
+    named = f"04_next.ipynb, cell {cell}: the formula $\\frac$ can't be typeset"
     assert named in refused()
 
 
 @pytest.fixture
 def pyodide(tmp_path):
-    """A folder that looks like Pyodide: what it lists, and none of it."""
+    """A folder that looks like Pyodide: its list of packages, without the packages."""
     folder = tmp_path / "pyodide"
     folder.mkdir()
     packages = {
@@ -281,7 +281,7 @@ def test_a_running_copy_knows_where_its_python_is_and_has_our_wheels(
     assert "03_w.ipynb" in [entry["name"] for entry in contents["content"]]
     run = 'href="../lite/notebooks/index.html?path=lectures/03_w.ipynb">Run this page'
     assert run in (out / "lectures/03_w.html").read_text()
-    write_site(out, course)  # and without it, nothing is left of it
+    write_site(out, course)  # without live, nothing is left of it
     assert not (out / "lite").exists()
     assert "lite/" not in (out / "lectures/03_w.html").read_text()
 

@@ -1,10 +1,10 @@
-"""Each solution is edited in every place, and the edits are handed in.
+"""Each solution is edited in every place, and the edits are submitted.
 
-An edit that the cases let pass, and that is no equal function, is a gap: a case is missing.
-`EQUAL` has the edits that change nothing, by reason. What is refused must get a name.
+An edit that passes, and isn't an equivalent function, is a gap: a case is missing. `EQUAL` has
+the edits that change nothing, by reason. Every edit that is rejected must be named.
 
-    python tests/test_slips.py grad_W …     lists the edits that no mistake of the exercise's
-                                            own names: should one of them be one?
+    python tests/test_slips.py grad_W …     lists the edits that none of the exercise's own
+                                            mistakes names: should one of them be added?
 """
 
 import ast
@@ -20,14 +20,14 @@ from comp551ad.exercises.slips import SLIPS, TooManyRounds, slips
 from comp551ad.exercises.solutions import Solution, solution
 from comp551ad.exercises.values import Raised, first_difference
 
-# Any list will do in 10.4; in 5.5 only what comes of the training is looked at.
+# Exercise 10.4 accepts any list; 5.5 only checks the result of the training.
 SEARCHED = [name for name, exercise in catalogue().items() if exercise.searched]
 
 EQUAL = {
     # 1 and −1 are their own inverses.
     "twin": """W[order] * signs[:, None] → W[order] / signs[:, None]
         V[:, order] * signs → V[:, order] / signs""",
-    # The smaller of two is the smaller of two.
+    # min is the same in either order.
     "saddle_signs": "min(D, C - 1) → min(C - 1, D)",
     # An array with one axis has no other axis, and is its own transpose.
     "pull_back": "jac.T @ g → jac.T @ g.T",
@@ -38,15 +38,15 @@ EQUAL = {
         softmax(u) → softmax(u, axis=None)
         G @ (yh - y) → G.T @ (yh - y); G @ (yh - y) → G @ (yh - y).T
         G @ (yh - y) → G.T @ (yh - y).T; G @ (yh - y) → (yh - y) @ G""",
-    # What ReLU gives is above 0 where its operand is, and ReLU leaves it as it is.
+    # ReLU's result is above 0 where its operand is, and ReLU doesn't change it.
     "grad_V": "Q → Z",
     "biased_gradients": "X → Y",
-    # These have as many rows as X, and only their number is used.
+    # These have as many rows as X, and only the number of rows is used.
     "gradients": "X → Y; X → Z",
     "tied_gradient": "X → Z",
     "mended": "X → Y; X → Q; X → Z",
     "normalize_backward": "Q → dR",
-    # The order of these rounds doesn't matter, nor what stands in a place that is filled.
+    # The order of these iterations doesn't matter, nor do initial values that are overwritten.
     "descent": "for _ in range(steps): reversed; range(steps) → reversed(range(steps))",
     "gradient_error": """for place in np.ndindex(w.shape): reversed; np.zeros → np.ones
         np.zeros(w.shape) → -np.zeros(w.shape)
@@ -61,11 +61,11 @@ EQUAL = {
     "undo_broadcasting": """
         range(g.ndim - len(shape)) → reversed(range(g.ndim - len(shape)))""",
     "distinct_units": "range(len(W)) → reversed(range(len(W)))",
-    # A product of two sizes; a row that is never used is dropped at once either way.
+    # A product of two sizes; a row that is never used is dropped immediately either way.
     "chain_multiplications": """
         zip(sizes[:-1], sizes[1:], strict=True) → zip(sizes[1:], sizes[:-1], strict=True)""",
     "most_kept": "1 → 2; 0 → 1; 0 → -1; uses → last",
-    # Speeds and adjoints that are 1 or 0 at this place.
+    # Speeds and adjoints that are 1 or 0 here.
     "tangents_of_the_swing": """'a2 * t1 + a1 * t2' → 'a1 * t2'
         'a2 * t1 + a1 * t2' → 't1 + a1 * t2'; 'a2 * t1 + a1 * t2' → 'a2 * t1 + a1'
         't2 * a4 + a2 * t4' → 'a4 + a2 * t4'
@@ -73,7 +73,7 @@ EQUAL = {
     "adjoints_of_the_swing": """'a2 * b5' → 'a2'; 'a2 * b5' → 'a2 / b5'
         'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 - b6 * sin(a2)'
         'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 / b5 - b6 * sin(a2)'""",
-    # Within the factor of three, or the four digits, that the question leaves open.
+    # Within the factor of three, or the four digits, that the question allows.
     "best_step": "48 * tau → tau; 53 → 54; 53 → 52; 48 → 49; 48 → 47; 48 → 1",
     "hessian_times": "1e-05 → 2e-05; 1e-05 → 5e-06",
 }
@@ -110,7 +110,7 @@ def test_an_edit_that_passes_is_an_equal_function(name):
 def test_every_edit_that_gives_values_gets_a_name(name):
     exercise = catalogue()[name]
     unnamed = []
-    for slip in edited(name)[::20]:  # a tenth of a second each: not all of them
+    for slip in edited(name)[::20]:  # not all, as each takes a tenth of a second
         given = [exercise.outcome(slip.wrong, case) for case in exercise.all_cases]
         if any(isinstance(value, Raised) for value in given):
             continue
@@ -174,7 +174,7 @@ def test_what_is_edited(source, kind, text):
     ],
 )
 def test_an_edit_is_named_by_what_has_a_name_in_it(line, name):
-    """So an exercise needs no mistake of its own for any of these."""
+    """So exercises need no mistakes of their own for these."""
     found = slips(small(f"def f(X, Xh, Z, other):\n return {line}"))
     assert name in [slip.spoken[0] for slip in found]
 
@@ -201,7 +201,7 @@ def test_an_exercise_may_do_without_the_usual_slips(searched):
 
 
 def unnamed(name):
-    """The edits of a solution that are named by `SLIPS` alone, with what is said then."""
+    """The edits of a solution that only `SLIPS` names, with the verdict."""
     own = {mistake.name for mistake in catalogue()[name].mistakes}
     for slip in edited(name):
         with np.errstate(all="ignore"):

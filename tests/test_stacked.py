@@ -1,4 +1,4 @@
-"""Networks that are trained side by side: each does what it would do alone."""
+"""Networks trained side by side: each does what it would do on its own."""
 
 from itertools import repeat
 

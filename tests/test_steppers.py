@@ -1,4 +1,4 @@
-"""Steppers: their steps, stills and texts, and the data that the page is handed."""
+"""Steppers: their steps, stills and texts, and the page's data."""
 
 import base64
 import html
@@ -25,7 +25,7 @@ def upward(deck):
 
 
 def data_of(stepper):
-    """The data that a player's HTML carries."""
+    """The data in a player's HTML."""
     markup = stepper.player_html(script=False)
     (text,) = re.findall(r'<script type="application/json">(.*?)</script>', markup)
     return json.loads(text)
@@ -141,7 +141,7 @@ def test_a_still_and_a_text_show_nothing_that_a_question_hides(kind):
 
 
 def shown_by(stepper, step):
-    """The text and the HTML of a still, its picture included."""
+    """The text and the HTML of a still, including its picture."""
     still = stepper.still(step)
     markup = still._repr_html_()
     pictures = re.findall(r"svg\+xml;base64,([^\"]*)", markup)
@@ -149,7 +149,7 @@ def shown_by(stepper, step):
     return "".join([repr(still), markup, *drawn])
 
 
-# ---------------------------------------------------------------- what the page is handed
+# ---------------------------------------------------------------- the page's data
 
 
 def test_the_page_gets_the_list_and_what_is_differentiated(deck, backward):

@@ -1,4 +1,4 @@
-"""Tables: the slides' own, to the letter, and what untrusted notebooks can bear."""
+"""Tables: exactly the slides' own, in HTML that untrusted notebooks display."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""comp551ad/autodiff/tape.py: one recording, one thread; nested tapes; what outlives them."""
+"""comp551ad/autodiff/tape.py: recording, threads, nested tapes, and values that outlive them."""
 
 import gc
 import math
@@ -67,7 +67,7 @@ def test_the_garbage_collector_need_not_look_into_rows_again():
     ],
 )
 def test_constants_are_copies_that_stay(use, constant):
-    """A function that overwrites its own work arrays must not change what was recorded."""
+    """A function that overwrites its work arrays must not change the recording."""
 
     def f(x, spoil=True):
         y = use(x, constant)
@@ -107,7 +107,7 @@ def left_over():
 
 
 def test_what_is_left_over_is_the_number_that_it_was():
-    """So that a training loop may print and store what it kept; it computes no further."""
+    """So that a training loop can print and store it; computing with it raises."""
     a = left_over()
     assert np.array_equal(np.asarray(a), 2 * X) and np.array_equal(
         np.array([a, a])[1], 2 * X
@@ -214,7 +214,7 @@ def test_threads_record_at_the_same_time():
 
 
 def test_a_traced_value_in_another_thread_is_refused():
-    """A tape belongs to the thread that opened it: the rows must not get mixed up."""
+    """A tape belongs to the thread that opened it, so that rows don't get mixed up."""
 
     def in_a_thread(f):
         with ThreadPoolExecutor(1) as pool:

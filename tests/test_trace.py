@@ -1,4 +1,4 @@
-"""comp551ad/autodiff/trace.py: the deck's numbering, names, and what is left behind."""
+"""comp551ad/autodiff/trace.py: the deck's numbering, names and outputs."""
 
 from collections import namedtuple
 
@@ -16,7 +16,7 @@ from comp551ad import (
 
 
 def table(t):
-    """(label, name, primitive, numbers of the operands) per node."""
+    """(label, name, primitive, operands' numbers) per node."""
     return [(n.label, n.name, n.primitive, n.inputs) for n in t.nodes]
 
 
@@ -148,7 +148,7 @@ def calls_itself(x, depth=None):
     [
         (local_first, {0: "x", 1: "u"}),
         (labels, {0: "x", 3: "a0"}),
-        (loop, {0: "x", 3: "h"}),  # of its last pass
+        (loop, {0: "x", 3: "h"}),  # its last iteration's
         (calls, {0: "x", 3: "y"}),
         (calls_itself, {0: "x", 2: "top"}),  # the outermost call's
     ],

@@ -1,6 +1,6 @@
 """comp551ad/autodiff/transforms.py: grad, jvp, vjp, jacobian, hessian, and their nesting.
 
-Which argument is meant is tried in ``test_arguments``.
+The selection of arguments is tested in ``test_arguments``.
 """
 
 import copy
@@ -30,7 +30,7 @@ X3 = np.array([1.5, -0.5, 2.0])
 
 def test_the_functions_keep_their_names():
     def loss(x):
-        """Its words."""
+        """Its docstring."""
         return x
 
     for transform in (grad, value_and_grad, jacobian, hessian):
@@ -111,7 +111,7 @@ def twice(x):
     return y, y
 
 
-# what is computed -> what it gives, in the structure of arguments and outputs
+# a computation -> its result, in the structure of arguments and outputs
 STRUCTURES = [
     (lambda: grad(of_layers)(LAYERS, 2.0),
      {"layers": [Layer(np.array([8.0, 20.0]), np.array([4.0, 10.0]))], "scale": 12.0,
@@ -126,16 +126,16 @@ STRUCTURES = [
      ({"y": 10.0, "z": [8.0]}, {"y": 205.0, "z": [110.0]})),
     (lambda: vjp(moved, (2.0, 3.0), 5.0)[0], {"y": 10.0, "z": [8.0]}),
     (lambda: vjp(moved, (2.0, 3.0), 5.0)[1]({"y": 1.0, "z": [10.0]}), ((5.0, 10.0), 12.0)),
-    # Directions find their keys in any order.
+    # Directions may have their keys in any order.
     (lambda: vjp(moved, (2.0, 3.0), 5.0)[1]({"z": [10.0], "y": 1.0}), ((5.0, 10.0), 12.0)),
     (lambda: jvp(both, ({"a": 1.0, "b": 1.0},), ({"b": 0.0, "a": 1.0},))[1],
      {"sum": 1.0, "product": 1.0, "c": 0.0}),
-    # The adjoints of an output that comes twice add up.
+    # The adjoints of an output that occurs twice add up.
     (lambda: vjp(twice, 3.0)[1]((1.0, 4.0)), (30.0,)),
-    # Nothing to differentiate by is no crash from inside.
+    # No inputs to differentiate causes no internal error.
     (lambda: jvp(lambda: 3.0, (), ()), (3.0, 0.0)),
     (lambda: vjp(lambda: 3.0)[1](1.0), ()),
-    # What the output doesn't depend on has zeros.
+    # Inputs that the output doesn't depend on have zeros.
     (lambda: grad(lambda x, p: np.sum(x), (0, 1))(X2, {"W": ONES, "b": 1.0}),
      (np.ones(2), {"W": np.zeros((2, 2)), "b": 0.0})),
     (lambda: grad(lambda x: 5)(X2), np.zeros(2)),
@@ -228,7 +228,7 @@ def forward_slope(g):
 
 @pytest.mark.parametrize("order", range(2**4))
 def test_every_mixture_of_the_modes(order):
-    """exp(sin x) to the fourth derivative, each level forward or reverse."""
+    """exp(sin x) up to the fourth derivative, each level forward or reverse."""
     g = lambda x: np.exp(np.sin(x))  # noqa: E731
     for level in range(4):
         g = grad(g) if order >> level & 1 else forward_slope(g)
@@ -284,7 +284,7 @@ def test_the_two_modes_of_the_jacobian_agree(g, x):
 
 
 def test_each_mode_is_the_one_that_was_asked_for(monkeypatch):
-    """The numbers are the same; the passes are not: one per output number, or one for x."""
+    """The numbers are the same, the passes differ: one per output number, or one for x."""
     passes = []
     loops = (transforms, "pull_back"), (jacobians, "pull_back")
     for module, name in (*loops, (jacobians, "push_forward")):
@@ -304,7 +304,7 @@ def test_each_mode_is_the_one_that_was_asked_for(monkeypatch):
     assert passes == ["push_forward"]
     passes.clear()
     hessian(lambda x: np.sum(x * x))(x)
-    assert passes == ["pull_back", "push_forward"]  # the gradient, and then its slopes
+    assert passes == ["pull_back", "push_forward"]  # the gradient, then its slopes
 
 
 def test_no_directions_at_all():
@@ -337,7 +337,7 @@ def test_a_pull_may_be_called_many_times():
     x = np.array([1.0, 2.0])
     out, pull = vjp(lambda x: np.exp(x) * x, x)
     first = pull(np.ones(2))[0]
-    out[:] = 0.0  # the caller's own
+    out[:] = 0.0  # belongs to the caller
     first[:] = 0.0
     x[:] = 0.0
     expected = np.exp([1.0, 2.0]) * np.array([2.0, 3.0])
@@ -346,7 +346,7 @@ def test_a_pull_may_be_called_many_times():
     np.testing.assert_allclose(pull(np.array([2.0, 0.0]))[0], [2 * expected[0], 0.0])
 
 
-# ---------------------------------------------------------------- whose arrays these are
+# ---------------------------------------------------------------- ownership of arrays
 
 
 @pytest.mark.parametrize(
@@ -393,11 +393,11 @@ def test_a_chain_of_many_operations():
     assert sys.getrecursionlimit() == limit
 
 
-# ---------------------------------------------------------------- a reader's way
+# ---------------------------------------------------------------- the call path
 
 
 def test_a_gradient_takes_few_functions_in_few_files():
-    """What a person with a debugger meets in grad(f)(3.0), once it has run."""
+    """The functions that a debugger enters in grad(f)(3.0), after a first run."""
     gradient = grad(lambda x: x * x)
     gradient(3.0)
     met, depths, depth = set(), [], 0

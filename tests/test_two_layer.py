@@ -29,7 +29,7 @@ def iris():
     return (*load_iris(), *small_weights())
 
 
-# ---- the deck's own ------------------------------------------------------------------
+# ---- the deck's example --------------------------------------------------------------
 
 
 def test_the_cost_starts_at_ln_3(iris):
@@ -115,7 +115,7 @@ def test_the_output_bias_is_the_last_row_of_W():
 
 @pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
 def test_far_logits(head, hidden):
-    """±1e4 at the output: no overflow, no nan, and the loss a finite straight line."""
+    """±1e4 at the output: no overflow, no nan, and a finite loss on a straight line."""
     X, V = np.array([[1.0], [1.0]]), np.array([[50.0]])
     W = np.array([[1e4, -1e4]]) / HIDDEN[hidden][0](50.0)
     Y = np.array([[0.0, 1.0], [1.0, 0.0]])
@@ -141,7 +141,7 @@ def test_unknown_names_are_refused_and_relu_has_slope_0_at_0():
     [
         ([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]], np.eye(2)[[0, 1, 1, 1]], 0.75),
         ([[0.6], [0.2], [0.9], [0.3]], [[1], [0], [1], [1]], 0.75),
-        # ½ counts as 0, and a tie as the first.
+        # ½ counts as 0, and a tie as the first class.
         ([[0.5], [0.7], [0.2], [0.9]], [[0], [1], [1], [0]], 0.5),
         ([[0.5, 0.5], [0.1, 0.9]], [[1, 0], [1, 0]], 0.5),
         ([[0.6], [0.4]], [[0], [0]], 0.5),
@@ -167,7 +167,7 @@ def test_accuracy_refuses_what_is_no_label(Yh, Y, words):
         accuracy(Yh, Y)
 
 
-# ---- bad arguments: all by the one mechanism that test_shapes.py tries out -------------
+# ---- bad arguments, checked by the mechanism that test_shapes.py tests ------------------
 
 biased = TwoLayer("binary", "relu", True)
 CALLS = [cost, gradients, TwoLayer().cost, biased.gradients, biased.cost]
@@ -175,7 +175,7 @@ CALLS = [cost, gradients, TwoLayer().cost, biased.gradients, biased.cost]
 
 @pytest.fixture(params=CALLS)
 def called(request, iris):
-    """A function, and arguments that fit; with output biases W has a row more."""
+    """A function with valid arguments; with output biases, W has one more row."""
     X, Y, W, V = iris
     W = np.concatenate([W, W[:1]]) if request.param in CALLS[3:] else W
     return request.param, {"X": X, "Y": Y, "W": W, "V": V}

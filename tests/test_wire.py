@@ -1,4 +1,4 @@
-"""Answers through the pipe: the judge finds what it finds without a pipe between them."""
+"""Answers through the pipe: verdicts are the same as without a pipe."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ from comp551ad.exercises.grade.wire import Peer, Remote, Stopped
 
 
 class Ends:
-    """Two ends of a pipe; the other one hands out what `names` has, in a thread."""
+    """Two ends of a pipe; the other end, in a thread, serves the objects in `names`."""
 
     def __init__(self):
         (read_1, write_1), (read_2, write_2) = os.pipe(), os.pipe()
@@ -39,16 +39,16 @@ class Ends:
             pass
 
     def through(self, value):
-        """What arrives here of a value there."""
+        """What a value at the other end is here."""
         self.names["it"] = value
         return self.here.ask("get", "it")
 
     def sends(self, data):
-        """The other end writes these bytes, whatever they are."""
+        """Make the other end write these bytes."""
         os.write(self.files[2].fileno(), data)
 
     def stop(self):
-        """End the answer that the other end is in: it would take its share of all tests."""
+        """Stop the answer that is running at the other end, or it would slow down all tests."""
         thread, error = ctypes.c_ulong(self.thread.ident), ctypes.py_object(SystemExit)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
 
@@ -57,7 +57,7 @@ class Ends:
 def ends():
     made = Ends()
     yield made
-    made.files[3].close()  # where the thread reads from ends, and so does the thread
+    made.files[3].close()  # ends the thread's input, and so the thread
     made.thread.join(60)
     assert not made.thread.is_alive()
     for file in made.files:
@@ -145,7 +145,7 @@ def test_a_function_comes_back_as_itself(ends):
 
 def test_errors_arrive_with_their_class_and_those_from_here_come_back(ends):
     class Mine(RuntimeError):
-        """Nobody else knows it."""
+        """A class that only one end knows."""
 
     def fails(w):
         raise Mine("again")
@@ -168,7 +168,7 @@ def test_errors_arrive_with_their_class_and_those_from_here_come_back(ends):
     [
         (b"hello\n", "sent something unreadable"),
         (b'""\n', "sent something unreadable"),
-        (b'["gave"]\n', None),  # nothing is given
+        (b'["gave"]\n', None),  # without a value
         (b'["gave",{"x":[]}]\n', "sent something unreadable"),
         (b'["gave",{"back":[5]}]\n', "sent something unreadable"),
         (b'["raised",1,2,3,4]\n', "sent something unreadable"),
@@ -206,12 +206,12 @@ MISTAKES = [
 
 
 def unruled(name):
-    """An exercise that forbids nothing: our own answers may be made by the library."""
+    """An exercise that forbids nothing, as our own answers may use the library."""
     return replace(catalogue()[name], forbidden=())
 
 
 def handed_in(exercise, mistake):
-    """The mistake as a whole answer: where it gives some entries, the others are right."""
+    """The mistake as a complete answer: if it has only some entries, the others are right."""
 
     def answer(*arguments):
         given = mistake.wrong(*arguments)
@@ -223,7 +223,7 @@ def handed_in(exercise, mistake):
     return mistake.wrong if isinstance(mistake.wrong, type) else answer
 
 
-# Some mistakes overflow or divide by 0; what they give then is judged.
+# Some mistakes overflow or divide by 0; their results are judged all the same.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name, mistake", MISTAKES)
 def test_every_mistake_is_found_under_its_own_name_here_and_there(ends, name, mistake):
@@ -232,7 +232,7 @@ def test_every_mistake_is_found_under_its_own_name_here_and_there(ends, name, mi
     here, there = judge(exercise, answer), judge(exercise, ends.through(answer))
     assert here.status == "not yet"
     assert mistake.name in [found.split(": ")[-1] for found in here.mistakes]
-    if ends.here.gone:  # it doesn't end: then the grader has the last word
+    if ends.here.gone:  # it doesn't terminate, so the grader decides
         ends.stop()
     else:
         assert (there.status, there.mistakes) == (here.status, here.mistakes)

@@ -1,4 +1,4 @@
-"""Witnesses side by side: every column shown, their distance computed, and never hidden."""
+"""Witnesses side by side: all columns and their largest difference, which is never hidden."""
 
 import numpy as np
 import pytest

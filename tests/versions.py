@@ -3,10 +3,10 @@
     python3 tests/versions.py                  oldest, then newest, on this Python
     python3.13 tests/versions.py oldest        one of them, on another Python
 
-Makes an environment for each in build/versions/. For the oldest, every lower bound of
-requirements.txt and pyproject.toml is what pip is held to. Then all tests but those in a browser
-run there, with the rounding of another processor. What comes with these packages is always the
-newest that fits.
+Creates an environment for each in build/versions/. For the oldest, pip is constrained to the
+lower bounds in requirements.txt and pyproject.toml. Then runs all tests except the browser's
+there, with another processor's rounding. Dependencies of these packages are always the newest
+that are compatible.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BOUND = re.compile(r"([\w.-]+)>=([\w.]+)")
-# Matrix products as an old processor adds them up: what a notebook prints must hold there, too.
+# Matrix products as an old processor rounds them: notebooks must print the same there.
 OTHER_ROUNDING = {"OPENBLAS_CORETYPE": "Prescott"}
 
 
 def lower_bounds():
-    """[name==version]: the lowest that requirements.txt and pyproject.toml allow."""
+    """[name==version]: the lowest versions that requirements.txt and pyproject.toml allow."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     asked = [line for line in lines if line and not line.startswith(("#", "-e"))]
     with (ROOT / "pyproject.toml").open("rb") as file:
@@ -39,7 +39,7 @@ def lower_bounds():
 
 
 def environment(which):
-    """Make the environment and return its programs' folder."""
+    """Create the environment and return its folder of programs."""
     name = f"{sys.version_info.major}.{sys.version_info.minor}-{which}"
     folder = ROOT / "build" / "versions" / name
     venv.create(folder, clear=True, with_pip=True)

@@ -63,7 +63,7 @@ def release(
     shutil.copy(ROOT / "LICENSE", out)
     # The rest of these files is for people who work on the course.
     for name, rest in (
-        ("pyproject.toml", "# --- of a checkout alone"),
+        ("pyproject.toml", "# --- only in a checkout"),
         ("requirements.txt", "# to run the tests"),
     ):
         kept, _, _ = (ROOT / name).read_text(encoding="utf-8").partition(rest)

@@ -1,22 +1,21 @@
 """Show: traces, passes and results as formulas, tables, graphs and plots.
 
-Everything to look at, and no mathematics of its own. A recording is read once, in this order:
+Display only, no mathematics. A recording is read once, in this order:
 
     recorded  what ran, as trees: a value's formula, and the terms of a derivative
     formula   a tree in symbols: text, LaTeX, HTML
     rows      a trace or a pass as inert data
     table     rows -> the slide's table
-    graph     rows -> the computational graph; ``dot`` or ``layout`` says what goes where
+    graph     rows -> the computational graph, laid out by ``dot`` or ``layout``
     live      a trace as the page's engine reads it
-    player    what puts a player into a page; ``steppers``, ``scenes`` and ``training`` are players
+    player    embeds a player in a page; ``steppers``, ``scenes`` and ``training`` are players
 
-Beside them ``plots`` draws curves and boundaries, and ``witnesses`` shows numbers side by side.
+In addition, ``plots`` draws curves and boundaries, and ``witnesses`` shows numbers side by side.
 
-``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace`` and ``Pass`` to
-show themselves, as a table where there is only text, as graph and table in a notebook;
-``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when ``record``,
-``forward`` or ``reverse`` is first used. matplotlib is imported when something is drawn, and
-Graphviz is started only then.
+``autodiff`` doesn't depend on this package: importing ``comp551ad.show`` gives ``Trace`` and
+``Pass`` their reprs, a table in plain text, graph and table in a notebook; ``graph_view`` and
+``table_view`` show one of the two. ``comp551ad`` imports it when ``record``, ``forward`` or
+``reverse`` is first used. matplotlib is imported, and Graphviz started, only to draw something.
 """
 
 from typing import get_args
@@ -41,7 +40,7 @@ for _class in get_args(Shown):
 
 
 class View:
-    """A part of what an object shows, for the last line of a cell: as text and as HTML."""
+    """Part of an object's display, as text and as HTML, for the last line of a cell."""
 
     def __init__(self, text: str, html: str):
         self._text, self._html = text, html
@@ -63,7 +62,7 @@ def graph_view(shown: Shown, width: int | None = None) -> View:
 
     Args:
         shown: from ``record``, ``forward`` or ``reverse``.
-        width: at most so many pixels.
+        width: the maximum width in pixels.
 
     Raises:
         ValueError: ``width`` isn't a whole number above 0.

@@ -1,7 +1,4 @@
-"""What plots and players are handed, read in one place.
-
-Numbers, arrays and names are read by ``shapes``; here is what only pictures ask for.
-"""
+"""Checks of arguments that only plots and players need; ``shapes`` has those for all."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,13 +11,13 @@ from comp551ad.shapes import fit, require_finite
 
 
 def expect(name: str, x: Any, kind: Any, words: str) -> None:
-    """Refuse what isn't of a kind with a TypeError, in words that name the argument."""
+    """Raise a TypeError that names the argument unless x is an instance of ``kind``."""
     if not isinstance(x, kind):
         raise TypeError(f"{name}: got {type(x).__name__}, expected {words}")
 
 
 def texts(name: str, given: Any, least: int = 0) -> list[str]:
-    """Words for a picture, at least so many; what matplotlib can't set is refused here."""
+    """At least ``least`` strings for a picture; raises for any that matplotlib can't typeset."""
     with extra("show", "plots"):
         from matplotlib.cbook import is_math_text
         from matplotlib.mathtext import MathTextParser
@@ -38,7 +35,7 @@ def texts(name: str, given: Any, least: int = 0) -> list[str]:
         except ValueError as error:
             raise ValueError(
                 f"{name}: got {word!r}, expected a formula between $ signs, such as "
-                "$x_1$; a dollar sign itself is written \\$"
+                "$x_1$; a literal dollar sign is written \\$"
             ) from error
     return words
 

@@ -1,20 +1,20 @@
-// What all players share: small helpers, and the bar of buttons with its keys.
+// Shared by all players: small helpers, and the bar of buttons with its keys.
 //
-// Nothing is global, and all texts go in as text.
+// Nothing is global, and text is never inserted as HTML.
 
-const PACE = 1300; // milliseconds a step
+const PACE = 1300; // milliseconds per step
 
-// What JSON lacks is written {s: shape, d: entries}: arrays, nan and infinity.
+// {s: shape, d: entries} encodes what JSON lacks: arrays, nan and infinity.
 function revived(key, x) {
   if (!Array.isArray(x?.s)) return x;
   const array = Object.assign(Float64Array.from(x.d, Number), { shape: x.s });
   return x.s.length ? array : array[0];
 }
 
-// ------------------------------------------------------------------ small things
+// ------------------------------------------------------------------ helpers
 
-// make("p.c5-note", { title: "…", click: act }, ...parts): an element; attributes may be left out,
-// and those that are functions are listeners.
+// make("p.c5-note", { title: "…", click: act }, ...parts): an element; attributes are optional, and
+// functions among them are listeners.
 const maker =
   (space) =>
   (name, ...parts) => {
@@ -38,7 +38,7 @@ const button = (name, content, click, attributes) =>
 const slider = (label, attributes) =>
   make("input", { type: "range", "aria-label": label, ...attributes });
 
-// The texts are the values too, unless there are [value, text].
+// An option is [value, text], or [value] if they are the same.
 const menu = (label, options, change) =>
   make(
     "select",
@@ -46,8 +46,8 @@ const menu = (label, options, change) =>
     ...options.map(([value, text = value]) => make("option", { value }, text)),
   );
 
-// A listener outside a player goes as soon as the player has left the page, so running a cell again
-// leaks nothing. In the capture phase it comes before those of JupyterLab.
+// A listener on the window that is removed once the player has left the page, so running a cell again
+// leaks nothing. In the capture phase it runs before JupyterLab's.
 function listen(root, type, act) {
   function own(event) {
     if (root.isConnected) act(event);
@@ -56,20 +56,20 @@ function listen(root, type, act) {
   addEventListener(type, own, true);
 }
 
-// What every player is: a group with a name, in the style sheet's scope.
+// Make an element a player's root: a named group, in the style sheet's scope.
 function dressRoot(root, spec, ...classes) {
   root.classList.add("c5-live", ...classes);
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", spec.label);
-  // JupyterLab asks the element that has the focus whether it takes keys itself. Plain keys are the
-  // player's, those with Ctrl, Meta or Alt JupyterLab's or the browser's.
+  // JupyterLab checks this attribute of the focused element. The player handles plain keys; those with
+  // Ctrl, Meta or Alt belong to JupyterLab or the browser.
   listen(root, "keydown", (event) => {
     if (root.contains(event.target))
       event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
   });
 }
 
-// A text that only changes is laid out faster than one that is put in anew.
+// Changing a text node is faster to lay out than replacing it.
 function setText(element, text) {
   const only = element.firstChild;
   if (only?.nodeType !== Node.TEXT_NODE || only.nextSibling) element.textContent = text;
@@ -82,14 +82,14 @@ function setClass(element, text) {
 
 const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
 
-// A key that did something neither scrolls the page nor moves a slider as well.
+// A key that has been handled must not also scroll the page or move a slider.
 function used(event) {
   event.preventDefault();
   event.stopPropagation();
 }
 
-// A button that plays and pauses. At this pace, in milliseconds, tick() goes on, and answers whether
-// there is more to come; changed() hears of both.
+// A button that plays and pauses. tick() runs every `pace` milliseconds and returns whether to go on;
+// changed() is called on play and on pause.
 function makePlay(root, pace, tick, changed) {
   let timer = 0;
   const onwards = () => {
@@ -108,9 +108,9 @@ function makePlay(root, pace, tick, changed) {
   return { toggle, play, pause, isPlaying: () => timer > 0 };
 }
 
-// The bar that every player has: five buttons, a slider, a counter; and the keys. `move` is what it
-// knows of the player: count() of the steps, show(step) from 0 on, and where there are questions
-// waits(), answer(); takesKey(event), playing(is).
+// The bar of a player: five buttons, a slider, a counter; and the keys. `move` is its interface to the
+// player: count() of the steps, show(step) from 0; optionally takesKey(event), playing(), and for
+// questions waits() and answer().
 function makeBar(root, move) {
   let step = 0;
   const last = () => move.count() - 1;
@@ -155,7 +155,7 @@ function makeBar(root, move) {
   root.addEventListener("keydown", (event) => {
     const { key, target } = event;
     if (!isPlain(event) || event.shiftKey) return;
-    // Text is typed, and sliders of inputs are moved, with the same keys.
+    // The same keys edit text and move the inputs' sliders.
     if (target.matches("input, select") && target !== slide) return;
     if (move.takesKey?.(event)) used(event);
     else if (key in keys && !(key === " " && target.matches("button"))) {
@@ -166,7 +166,7 @@ function makeBar(root, move) {
   return { bar, go, play, pause, isPlaying, step: () => step };
 }
 
-// Let a stretch of work run once before the next picture.
+// Run `work` at most once per animation frame.
 function oncePerPicture(work) {
   let waiting = 0;
   const later = () => {
@@ -180,14 +180,13 @@ function oncePerPicture(work) {
   return { later, now };
 }
 
-// What the notebook or the page leaves for a player, in pixels, beside what stands over the page.
-// The nearest box that scrolls is of no use: in JupyterLab that is the output, which grows with the
-// player.
+// The height available to a player, in pixels, without the page's sticky header. The nearest
+// scrolling ancestor won't do: in JupyterLab that is the output, which grows with the player.
 function roomFor(root) {
   const panel = root.closest(".jp-WindowedPanel-outer");
   const head = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
   return Math.min(innerHeight - head, panel?.clientHeight || Infinity);
 }
 
-// What a player is, by the kind in its data: (root, spec, place, connect) => it starts there.
+// A player's kind -> (root, spec, place, connect) => void, which starts it in root.
 const KINDS = {};

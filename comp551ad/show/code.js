@@ -1,5 +1,5 @@
-// The user's code, cut at the ends of the spans that rows were written in: pieces, each with its rows
-// in data-row, that of the smallest span around it first.
+// The user's code as elements, split at the ends of the rows' spans. data-row lists the rows of the
+// spans around a piece, the smallest span first.
 
 function piecesOf({ code, rows }) {
   const spans = rows.flatMap(({ span }, row) =>

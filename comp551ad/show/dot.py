@@ -1,8 +1,7 @@
-"""Graphviz lays a graph out: sizes and edges go to ``dot``, places and curves come back.
+"""Lays out a graph with Graphviz: sizes and edges go to ``dot``, positions and curves come back.
 
-Graphviz never gets a label, so no label can upset it; the drawing itself is made in ``graph``,
-which is what lets a player restyle it. Where no program can be started, as in a browser's Python,
-``layout`` says where things go.
+Graphviz never gets a label, so no label can break it; ``graph`` draws the picture, so a player can
+restyle it. Where no program can be started, as in a browser's Python, ``layout`` is used instead.
 """
 
 import shutil
@@ -21,7 +20,7 @@ PIXELS_PER_INCH = 72
 
 
 def layout_program() -> str | None:
-    """The program that lays graphs out: ``dot``, or the one that pip installed."""
+    """The layout program: ``dot``, or the one that pip installed."""
     here = {sysconfig.get_path("scripts"), str(Path(sys.executable).parent)}
     return shutil.which("dot") or next(
         filter(None, (shutil.which("graphviz-pure", path=p) for p in sorted(here))),
@@ -30,7 +29,7 @@ def layout_program() -> str | None:
 
 
 def lay_out(operands: Operands, sizes: Sizes) -> Layout | None:
-    """As in ``layout``; None where there is no program, or it fails."""
+    """As in ``layout``; None if there is no program, or it fails."""
     program = layout_program()
     if program is None:
         return None
@@ -44,13 +43,13 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout | None:
         source = Source(dot_source(operands, sizes))
         text = source.pipe("plain", encoding="utf-8", quiet=True)
         return read_plain(text, operands)
-    # It could not be started or gave up, or its answer makes no sense.
+    # It couldn't be started, failed, or printed something unreadable.
     except (OSError, RuntimeError, subprocess.SubprocessError, ValueError, LookupError):
         return None
 
 
 def dot_source(operands: Operands, sizes: Sizes) -> str:
-    """The graph in Graphviz's language, inputs side by side at the bottom."""
+    """The graph in the DOT language, inputs side by side at the bottom."""
     lines = [
         "digraph {",
         f"rankdir=BT nodesep=0.35 ranksep={GAP / PIXELS_PER_INCH:.3f}",
@@ -65,7 +64,7 @@ def dot_source(operands: Operands, sizes: Sizes) -> str:
 
 
 def read_plain(text: str, operands: Operands) -> Layout:
-    """Read Graphviz's plain format: one line an element, inches, y upwards."""
+    """Read Graphviz's plain format: one line per element, in inches, y upwards."""
     # (tail, head) -> edges, in the order in which dot_source writes them.
     edges: dict[tuple[str, str], list[str]] = {}
     for key, below in operands.items():

@@ -1,13 +1,13 @@
-// The engine: a recorded list runs here, forward and reverse, by rules that Python recorded.
+// The engine runs a recorded list, forward and reverse, with rules that Python recorded.
 //
 // TABLE has an entry for each primitive: its value (runtime.js), how it is written, its rules. A
-// rule is a tree over the same primitives, recorded from the table in Python: the page evaluates it
-// for the numbers, and writes it down for the formula. So what is read is what ran.
+// rule is a tree over the same primitives, recorded from the table in Python. The page evaluates it
+// for the numbers and prints it as the formula, so a formula shows what ran.
 //
 // A tree is a symbol {kind, row}, a constant {c, word}, or an operation {op, args, params}; params
 // are {name: [value, text]}. A program is {rows, outputs, names}; a row is {op, args, params, name,
-// span, rule}, an argument the number of a row or a constant. What symbols come to
-// stands in an environment: {value, adjoint or tangent: per row a number or an array, names}.
+// span, rule}; an argument is a row's number or a constant. An environment holds the symbols' values:
+// {value, adjoint or tangent: a number or an array per row, names}.
 
 const [SUM, PRODUCT, PREFIX, POWER, ATOM] = [1, 2, 3, 4, 5];
 const ZERO = { c: 0 };
@@ -18,7 +18,7 @@ const copyOf = (x) => Object.assign(Float64Array.from(x), { shape: x.shape });
 
 // ------------------------------------------------------------------ values
 
-// An array's entry as its indices.
+// The indices of an array's flat entry.
 function indicesOf(shape, entry) {
   const indices = [];
   for (const n of [...shape].reverse()) {
@@ -28,7 +28,7 @@ function indicesOf(shape, entry) {
   return indices;
 }
 
-// f entry by entry, operands broadcast.
+// Apply f elementwise, with broadcasting.
 function elementwise(f, xs) {
   if (xs.every(isNumber)) return f(...xs);
   const shapes = xs.map((x) => (isNumber(x) ? [] : x.shape));
@@ -62,7 +62,7 @@ function valueOf(op, xs, params) {
   return elementwise(entry.value, params?.condition ? [...xs, params.condition[0]] : xs);
 }
 
-// What works entry by entry has its rules in the table.
+// Only elementwise primitives have rules in the table.
 const isElementwise = (op) => Boolean(TABLE[op].vjps);
 
 const inputsOf = (program) =>
@@ -71,9 +71,9 @@ const inputsOf = (program) =>
 const plus = (a, b) => elementwise((x, y) => x + y, [a, b]);
 const scaled = (a, by) => elementwise((x) => x * by, [a]);
 
-// The values of all rows. With `moved` = {row, by}, that row's value is moved by so much.
+// The values of all rows. `moved` = {row, by} adds `by` to that row's value.
 function run(program, inputs, moved = null) {
-  // The runtime would hand the same arrays out again; here earlier values are still looked at.
+  // The runtime reuses its arrays on the next run, but earlier values are still needed here.
   Object.assign(arrays, { kept: [], next: 0 });
   const v = [];
   let k = 0;
@@ -100,7 +100,7 @@ function evaluate(tree, env) {
 
 // ------------------------------------------------------------------ rules
 
-// The rules of a row: for arrays recorded for these shapes, for numbers those of the table.
+// The rules of a row: for arrays those recorded for its shapes, for scalars the table's.
 function rulesOf(row) {
   if (row.rule) return row.rule;
   const entry = TABLE[row.op];
@@ -111,7 +111,7 @@ function rulesOf(row) {
   return variant ?? entry;
 }
 
-// A rule's tree with this row's own operands in it: "g" and "t" are the derivative that comes in.
+// A rule's tree with this row's operands substituted: "g" is the incoming derivative.
 function instance(shape, row, index, derivative) {
   if (shape === null || shape === undefined) return ZERO;
   if (shape === "y") return { kind: "value", row: index };
@@ -129,20 +129,20 @@ function instance(shape, row, index, derivative) {
   return { ...shape };
 }
 
-// What is a number alone is worked out, as Python does while it records.
+// Fold an operation on constants, as Python does while recording.
 function tidy(tree) {
   if (!tree.args.every((a) => isNumber(a.c) && !a.word)) return tree;
   const numbers = tree.args.map((a) => a.c);
   return { c: valueOf(tree.op, numbers, tree.params) };
 }
 
-// The terms of the derivative at each row: {node, operand, tree}; `node` is at the other end.
+// The terms of each row's derivative: {node, operand, upper, tree}; `node` is the edge's other end.
 function termsOf(program, mode) {
   const terms = program.rows.map(() => []);
   const kind = mode === "reverse" ? "adjoint" : "tangent";
   program.rows.forEach((row, i) => {
     if (row.op === "input") return;
-    // What works entry by entry has one rule for both modes.
+    // A primitive without jvps has the same rules in both modes.
     const { vjps, jvps = vjps } = rulesOf(row);
     const rules = mode === "reverse" ? vjps : jvps;
     row.args.forEach((a, operand) => {
@@ -174,7 +174,7 @@ const changed = (tree, change) =>
 
 const operation = (op, ...args) => ({ op, args });
 
-// Minus a tree: one minus less where it has one.
+// Minus a tree, without a double negation.
 function negated(tree) {
   if (tree.op === "negative") return tree.args[0];
   return isNumber(tree.c) ? { c: -tree.c } : operation("negative", tree);
@@ -205,7 +205,7 @@ function passOver(program, mode, about, seed) {
   const trees = terms.map((own, i) =>
     sumOf([...(i === about ? [start] : []), ...own.map((term) => term.tree)]),
   );
-  // What all symbols come to: each formula is evaluated, in the order of the pass.
+  // The values of all symbols: evaluates each formula, in the order of the pass.
   function environment(v) {
     const d = new Array(program.rows.length);
     const env = { value: v, [kind]: d, names: program.names };
@@ -229,8 +229,8 @@ function unitAt(x, entry) {
   return unit;
 }
 
-// The third witness: a difference, for entry e of the derivative at row i. It knows no rule; it
-// runs the list with something moved. {value, error}: how far it may be off.
+// The third witness: a difference quotient for entry e of the derivative at row i. It uses no rules,
+// only runs of the list with one value moved. Returns {value, error}; error is an estimate.
 function difference(program, pass, inputs, v, i, e) {
   const ends = [
     [i, unitAt(v[i], e)],
@@ -252,7 +252,7 @@ function difference(program, pass, inputs, v, i, e) {
   return { value, error: Math.abs(narrow - wide) + 1e-8 * (Math.abs(value) + 1) + rounding };
 }
 
-// The first number that isn't finite although all that it was computed from is: {kind, row, tree}.
+// The first number that isn't finite although its operands are: {kind, row, tree}.
 function firstBroken(program, pass, env) {
   const finite = (x) => entriesOf(x).every(Number.isFinite);
   if (env.value.every(finite) && env[pass.kind].every(finite)) return undefined;
@@ -271,9 +271,9 @@ function firstBroken(program, pass, env) {
 
 // ------------------------------------------------------------------ steps, and what they need
 
-// The steps of a pass: {finds: kinds of numbers, nodes, term}. The inputs come together; on the way
-// back a node that is used several times takes a step a path and one for the sum. `found` and `last`
-// have per kind and row the step that finds a number, and the last one that needs it.
+// The steps of a pass: {finds: kinds of numbers, nodes, term}. The inputs share a step; in the backward
+// pass a node that is used several times takes one per path and one for the sum. `found` and `last`
+// map kind and row to the step that computes a number and the last step that needs it.
 function stepsOf(program, { mode, kind, terms, trees }) {
   const inputs = inputsOf(program);
   const rows = [...program.rows.keys()];
@@ -310,7 +310,7 @@ const minus = (text) => text.replace(/-/g, "−");
 // ā₅: the accent on the first letter, composed where Unicode has the letter.
 const accented = (name, accent) => (name[0] + accent + name.slice(1)).normalize("NFC");
 
-// Python rounds an exact tie to the even digit, JavaScript up; 30 more digits tell a tie.
+// Python rounds an exact tie to the even digit, JavaScript up; 30 more digits detect a tie.
 function rounded(write) {
   const more = write(1);
   const at = more.search(/5(e|$)/);
@@ -336,7 +336,7 @@ function numberText(x, significant = 4) {
 
 const near = (x, y) => Math.abs(x - y) <= 1e-10 * Math.max(Math.abs(x), Math.abs(y));
 
-// Two numbers with as many digits as show that they differ.
+// Two numbers with enough digits to show the difference.
 function toldApart(x, y) {
   let texts = [];
   for (let n = 4; n < 17; n++) {
@@ -346,7 +346,7 @@ function toldApart(x, y) {
   return texts;
 }
 
-// A number in a formula: more digits where four would make a simpler number of it.
+// A number in a formula, with more digits where four would make it look simpler than it is.
 function constantText(x) {
   const text = numberText(x);
   const shown = Number(text.replaceAll("−", "-").replace("∞", "Infinity"));
@@ -388,7 +388,7 @@ const shownParameters = (tree) =>
     text === undefined ? [] : [[key, text]],
   );
 
-// How an operation is written here: products of arrays entry by entry are ⊙, transposes ᵀ.
+// How an operation is written: elementwise products of arrays as ⊙, transposes as ᵀ.
 function notationOf(tree) {
   const call = `${tree.op}({operands}{parameters})`;
   const { text = call, level = ATOM, needs = [] } = TABLE[tree.op];
@@ -405,7 +405,7 @@ function notationOf(tree) {
   return { text: areArrays ? text.replaceAll("·", "⊙") : text, level, needs };
 }
 
-// Whether a matrix product meets a product entry by entry: which comes first must show.
+// Whether a matrix product meets an elementwise one, so that parentheses must show the order.
 function mixesProducts(tree, operand) {
   while (operand.op === "negative") operand = operand.args[0];
   if (!operand.op || TABLE[operand.op].level !== PRODUCT) return false;
@@ -441,8 +441,8 @@ function constantPiece(x, word) {
   return numberPiece(constantText(x));
 }
 
-// A tree as text; where it is filled, numbers stand for the symbols of numbers. `tail`: what follows
-// binds as tightly as a product, so that sin x must be sin(x).
+// A tree as text; `filled` replaces scalar symbols by their values. `tail`: what follows binds as
+// tightly as a product, so sin x becomes sin(x).
 function piece(tree, env, filled, tail = false) {
   if (!tree.op) {
     if (!tree.kind) return constantPiece(tree.c, tree.word);
@@ -500,7 +500,7 @@ function piece(tree, env, filled, tail = false) {
 
 function written(tree, env, filled = false) {
   try {
-    // Its notation depends on the dimensions of its parts.
+    // The notation depends on the dimensions of the operands.
     if (tree.ndim === undefined) evaluate(tree, env);
   } catch {
     // A wrong formula, whose shapes don't fit, can still be written.
@@ -516,9 +516,9 @@ function valueTree(program, i) {
   return { op: row.op, args, params: row.params };
 }
 
-// ------------------------------------------------------------------ what Python wrote
+// ------------------------------------------------------------------ Python's data
 
-// A program as `program_of` wrote it, ready to run.
+// A program from `program_of`, ready to run.
 function readProgram(data) {
   return { ...data, inputs: inputsOf(data).map((i) => data.rows[i].at), names: null };
 }

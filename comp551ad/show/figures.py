@@ -14,12 +14,12 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 # Significant digits.
 _DIGITS = 4
-# Numbers whose relative difference is smaller differ by rounding.
+# A relative difference below this is rounding.
 _NOISE = 1e-10
 
 
 def number(x: float, significant: int = _DIGITS) -> str:
-    """A number as the course prints it: four significant digits, and whole numbers whole.
+    """A number as the course prints it: four significant digits, whole numbers in full.
 
     >>> number(2.0), number(-0.59847), number(-0.0), number(1.5e-7)
     ('2', '−0.5985', '0', '1.5e−7')
@@ -43,9 +43,9 @@ def number(x: float, significant: int = _DIGITS) -> str:
 
 
 def constant(x: float) -> str:
-    """A number in a formula, with more digits where four would make a simpler number of it.
+    """A number in a formula, with more digits where four would make it look simpler than it is.
 
-    Simpler is a whole number, or one of fewer than four digits.
+    Simpler means a whole number, or one with fewer than four digits.
 
     >>> constant(0.5), constant(3.14159), constant(0.99999), constant(2.00001)
     ('0.5', '3.142', '0.99999', '2.00001')
@@ -60,7 +60,7 @@ def constant(x: float) -> str:
 
 
 def tell_apart(x: float, y: float, least: int = _DIGITS) -> tuple[str, str]:
-    """Two different numbers, with as many digits as show the difference."""
+    """Two different numbers, with enough digits to show the difference."""
     for significant in range(least, 17):
         texts = number(x, significant), number(y, significant)
         if texts[0] != texts[1]:
@@ -69,7 +69,7 @@ def tell_apart(x: float, y: float, least: int = _DIGITS) -> tuple[str, str]:
 
 
 def array_summary(x: ArrayLike) -> str:
-    """An array in a few words: its shape, and its entries if they are few.
+    """A short summary of an array: its entries if it is a short vector, else shape and range.
 
     >>> array_summary(np.array([1.0, 2.5])), array_summary(np.zeros((2, 3)))
     ('[1, 2.5]', '2×3, all 0')

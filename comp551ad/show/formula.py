@@ -1,8 +1,8 @@
-"""Trees written as mathematics, ``ā₅ = ā₆·cos a₅``: as text, which HTML shows, too, and as LaTeX.
+"""Trees written as mathematics, ``ā₅ = ā₆·cos a₅``: as text, which HTML uses too, and as LaTeX.
 
-``recorded`` knows what ran; here it is printed with each primitive's ``notation``, so what is read
-is what ran. Elementwise products of arrays are written ⊙, products of matrices and of numbers ·,
-the transpose ᵀ; a broadcast that a pass undoes shows as a sum over the copies.
+``recorded`` provides the trees; they are printed with each primitive's ``notation``, so a formula
+shows what ran. Elementwise products of arrays are written ⊙, products of matrices and of numbers ·,
+the transpose ᵀ; a broadcast that a pass undoes appears as a sum over the copies.
 """
 
 import functools
@@ -38,7 +38,7 @@ NO_NAMES: Mapping[int, str] = {}
 
 
 class Formula:
-    """One formula as text and as LaTeX, each written when it is first asked for.
+    """One formula as text and as LaTeX, each written when it is first read.
 
     Attributes:
         text, latex: the forms.
@@ -46,7 +46,7 @@ class Formula:
     """
 
     def __init__(self, write: Callable[[bool], str]):
-        """``write(True)`` is the formula as LaTeX, ``write(False)`` as text."""
+        """``write(True)`` returns the formula as LaTeX, ``write(False)`` as text."""
         self._write = write
 
     @functools.cached_property
@@ -66,7 +66,7 @@ class Formula:
 
 
 _ACCENTS = {"value": "", "tangent": "\u0307", "adjoint": "\u0304"}
-# Over a letter, and over a name.
+# Over a single letter, over a longer name.
 _LATEX_ACCENTS = {"value": ("", ""), "tangent": (r"\dot ", r"\dot")}
 _LATEX_ACCENTS["adjoint"] = r"\bar ", r"\overline"
 _LETTER_AND_NUMBER = re.compile(r"([A-Za-z])(\d*)")
@@ -86,7 +86,7 @@ def _word(text, latex):
 
 
 def symbol(kind: str, row: int, names: Mapping[int, str] = NO_NAMES) -> Formula:
-    """A node's value, tangent or adjoint: by its label, or by its name if ``names`` has one."""
+    """The symbol of a node's value, tangent or adjoint: its name in ``names``, or its label."""
     return Formula(lambda latex: _symbol(latex, kind, row, names))
 
 
@@ -120,11 +120,11 @@ def write(
     tree: Tree, names: Mapping[int, str] = NO_NAMES, origins: Origins = NO_ORIGINS
 ) -> Formula:
     """A tree as a formula; ``names`` and ``origins`` are those of its trace. Nodes without a name
-    go by their labels, a5."""
+    are written as labels, a5."""
     return Formula(lambda latex: _Writer(latex, names, origins).write(tree).text)
 
 
-# Calls that masks and labels come from -> the sign between their operands: text, LaTeX.
+# Functions that compute masks and labels -> the sign between their operands: text, LaTeX.
 _SIGNS = {
     "greater": (">", r"\gt"),
     "greater_equal": ("≥", r"\ge"),
@@ -141,11 +141,11 @@ class _Writer:
     def __init__(self, latex=False, names=NO_NAMES, origins=NO_ORIGINS):
         self.latex, self.names, self.origins = latex, names, origins
         self.minus = "-" if latex else MINUS
-        # An operand is written again when it turns out to need parentheses.
+        # Cached, because an operand is written again when it needs parentheses.
         self.write = functools.cache(self._written)
 
     def _written(self, tree, tail=False) -> _Written:
-        """``tail``: what follows binds as tightly as a product, so sin x must be sin(x)."""
+        """``tail``: what follows binds as tightly as a product, so sin x becomes sin(x)."""
         if isinstance(tree, Operation):
             return self.operation(tree, tail)
         if isinstance(tree, Constant):
@@ -181,18 +181,18 @@ class _Writer:
         return _Written(text, level, minus)
 
     def origin_of(self, x):
-        """The ``Origin`` of data, or of a constant that came from data."""
+        """The ``Origin`` of data, or of a constant computed from data."""
         return self.origins.of(x) or getattr(x, "origin", None)
 
     def origin(self, origin) -> _Written:
-        """What data came from, as one would write it: y, a₄ > 0, argsort(y)."""
+        """How data was computed, as a formula: y, a₄ > 0, argsort(y)."""
         if origin.function is None:
             return self.word(origin.operands[0])
         name = getattr(origin.function, "__name__", origin.function).strip("_")
         parts = [self.source(o) for o in origin.operands]
         if name in _SIGNS and len(parts) == 2:
             inner = [p.text if p.level else self.wrapped(p.text) for p in parts]
-            # It binds more loosely than all else.
+            # Lowest precedence of all.
             return _Written(f" {_SIGNS[name][self.latex]} ".join(inner), 0)
         if name == "getitem":
             index = self.parameter("index", origin.operands[1], name)
@@ -203,7 +203,7 @@ class _Writer:
         return _Written(f"{self.word(name).text}({', '.join(arguments)})", ATOM)
 
     def source(self, operand) -> _Written:
-        """An operand of the call that data came from."""
+        """An operand of the call that computed the data."""
         if type(operand) is Tracer:
             return self.symbol("value", operand.index)
         is_number = isinstance(operand, np.ndarray | float | int)
@@ -234,7 +234,7 @@ class _Writer:
         primitive, notation = tree.primitive, _notation_of(tree, self.latex)
         template = notation.latex if self.latex else notation.text
         level = notation.level
-        # Literal text and fields in turn; a name in braces that is no field is LaTeX's own.
+        # Literal text and fields alternate; any other name in braces belongs to LaTeX.
         known = "|".join([r"\d+", "operands", "parameters", *primitive.parameters])
         braces = re.compile(rf"{{{{|}}}}|{{({known})}}")
         parts = braces.sub(lambda m: f"\0{m[1]}\0" if m[1] else m[0][0], template)
@@ -256,7 +256,7 @@ class _Writer:
         return _Written(out, level, minus or out.startswith(self.minus))
 
     def operand(self, tree, notation, k, out, following, level, tail):
-        """Append operand k: in parentheses, or called, where it must be."""
+        """Append operand k, in parentheses or as a call's argument where needed."""
         name, operand = tree.primitive.name, tree.operands[k]
         needs = notation.needs[k]
         before, after = out.rstrip()[-1:], following[:1]
@@ -293,7 +293,7 @@ class _Writer:
     # -- parameters
 
     def parameters(self, tree):
-        """, axis=1 and the like: those that a reader would have to write."""
+        """, axis=1 and the like: the parameters that a caller would have to pass."""
         return "".join(
             f", {self.word(key).text}={self.parameter(key, value, tree.primitive.name)}"
             for key, value in _shown_parameters(tree).items()
@@ -326,7 +326,7 @@ _TRANSPOSED = Notation("{0}ᵀ", r"{0}^\top", "np.transpose({0})", POWER, (ATOM,
 
 
 def _notation_of(tree, latex) -> Notation:
-    """A primitive's notation, fitted to the operands that it has here."""
+    """A primitive's notation, adapted to the operands of this operation."""
     name, notation = tree.primitive.name, tree.primitive.notation
     if tree.primitive.elementwise and all(np.ndim(o.value) for o in tree.operands):
         notation = notation._replace(
@@ -339,13 +339,13 @@ def _notation_of(tree, latex) -> Notation:
         return _with_new_axes(tree, latex)
     fields = set(re.findall(r"{([a-z_]+)}", notation.text))
     if "parameters" not in fields and set(_shown_parameters(tree)) - fields:
-        # ‖x‖ has no room for axis=1.
+        # ‖x‖ can't show axis=1.
         return call(name, operands=len(tree.operands))
     return notation
 
 
 def _with_new_axes(tree, latex):
-    """expand_dims as NumPy's users index: a[:, None]."""
+    """expand_dims as indexing: a[:, None]."""
     ndim = np.ndim(tree.value)
     axes = {a % ndim for a in tree.parameters["axis"]}
     none = r"\mathrm{None}" if latex else "None"
@@ -354,7 +354,7 @@ def _with_new_axes(tree, latex):
 
 
 def _shown_parameters(tree) -> dict:
-    """The parameters that don't have their default, axes counted from 0."""
+    """The parameters that differ from their defaults, axes counted from 0."""
     if not tree.parameters:
         return {}
     shapes = [np.shape(o.value) for o in (*tree.operands, tree)]
@@ -362,7 +362,7 @@ def _shown_parameters(tree) -> dict:
 
 
 def _mixes_products(tree, operand):
-    """Whether a matrix product meets an elementwise one: which comes first must show."""
+    """Whether a matrix product meets an elementwise one, so that parentheses show the order."""
     while isinstance(operand, Operation) and operand.primitive.name == "negative":
         operand = operand.operands[0]
     if not (
@@ -377,7 +377,7 @@ def _mixes_products(tree, operand):
 
 
 def badge(tree: Tree) -> str:
-    """An operation's sign for a node of a graph: +, ·, sin, 0.5·, logsumexp; "" for an input."""
+    """An operation's sign in a graph's node: +, ·, sin, 0.5·, logsumexp; "" for an input."""
     if not isinstance(tree, Operation):
         return ""
     notation = _notation_of(tree, False)
@@ -409,17 +409,17 @@ _LATEX_SIGNS = str.maketrans(
 
 
 def as_formula(text: str) -> Formula:
-    """A number's or an array's text as a formula."""
+    """The text of a number or an array as a formula."""
     return Formula(lambda latex: text.translate(_LATEX_SIGNS) if latex else text)
 
 
 def parameter_text(key: str, value: Any, name: str, origins: Origins) -> str:
-    """A parameter of the primitive with this name, as text."""
+    """A parameter of the primitive called ``name``, as text."""
     return _Writer(origins=origins).parameter(key, value, name)
 
 
 def data_text(value: Any, origins: Origins) -> str | None:
-    """What data came from, as text; None where it is a constant like any other."""
+    """How data was computed, as text; None for an ordinary constant."""
     writer = _Writer(origins=origins)
     if (origin := writer.origin_of(value)) is None:
         return None

@@ -1,11 +1,11 @@
-// The graph in its box: drawn for the room that there is, and painted anew at each step.
+// The graph in its box: drawn to fit the available space, and updated at each step.
 
 const BESIDE = 14; // pixels between an edge and its text
 const HEIGHT = 12; // of a text
-const DIGIT = 0.64; // about its width, as a share of its height; to measure each number takes longer
-const MOST_PLACES = 24; // that are tried on an edge
-// What a text hides: a card or another text weighs so much, a point of an edge 1; a text may hide so
-// many points before a shorter one is better.
+const DIGIT = 0.64; // approximate width over height, as measuring each number would be slow
+const MOST_PLACES = 24; // to try along an edge
+// The cost of what a text hides: SOLID for a card or another text, 1 for a point of an edge. A shorter
+// text is better if it saves more than SHORTER.
 const [SOLID, SHORTER] = [100, 4];
 const MOST_TERMS = 5; // edges that can carry a text at once
 
@@ -13,7 +13,7 @@ function makeGraph() {
   const element = make("div.c5-picture", { role: "group", "aria-label": "Graph" });
   const ruler = document.createElement("canvas").getContext("2d");
   let [layout, nodes, edges] = [null, [], []];
-  let [obstacles, seats] = [[], new Map()]; // for texts of edges, and where these stand
+  let [obstacles, seats] = [[], new Map()]; // for the edges' texts, and their places
 
   function drawAt(panel, height) {
     const { rows } = panel.program;
@@ -73,7 +73,7 @@ function makeGraph() {
         draw("tspan", { "font-weight": 700 }, own),
         draw(`tspan${small}`, cut.slice(own.length)),
       ),
-      // Spaces, so that the parts of the name are read apart.
+      // Spaces, so that screen readers separate the parts of the name.
       " ",
       draw("text", { x: right, y: first, "text-anchor": "end" }, named),
       " ",
@@ -85,7 +85,7 @@ function makeGraph() {
   }
 
   // The box for one of the texts beside an edge, in the gap at the current card: where it hides least,
-  // outwards rather than inwards, and the first text that hides hardly more than a shorter one.
+  // on the outer side if possible, with a longer text unless a shorter one hides clearly less.
   function seatOf({ course }, card, isLower, texts, taken) {
     const end = isLower ? course[0] : course.at(-1);
     const off = ({ x, y }) => Math.abs(Math.hypot(x - end.x, y - end.y) - layout.gap / 2);
@@ -118,10 +118,10 @@ function makeGraph() {
     return seats;
   }
 
-  // The two numbers of a card, with as many digits as it has room for.
+  // The two numbers of a card, with as many digits as fit.
   function numbersOf(panel, kinds, k) {
     const room = layout.wide - 14;
-    // "150 entries" would not fit twice.
+    // "150 entries" doesn't fit twice.
     const write = (digits) =>
       kinds.map((what) => panel.text(what, k, digits).replace(/^(\d+) entries$/, "($1)"));
     const isTooWide = (texts, size) => texts.join("  ").length * size * DIGIT > room;
@@ -170,7 +170,7 @@ function makeGraph() {
     }
     if (messages.length > MOST_TERMS) return;
     const texts = messages.map(textsOf);
-    // They stay where they are while their numbers move.
+    // The texts stay in place while their numbers change.
     const key = `${panel.here}:${texts.flat().map((text) => text.length)}`;
     if (!seats.has(key)) seats.set(key, seatsOf(messages, layout.nodes[i], down, texts));
     messages.forEach(({ said }, k) => {

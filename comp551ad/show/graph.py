@@ -2,10 +2,10 @@
 
 Inputs are at the bottom, operations are inside the nodes, and each node shows its number, its
 name, its value and, with a pass, its derivative. The node a5 is
-``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
-``<g id="a4-a5-0" class="edge">``. The state of a node shows in its colour, its border and a word,
-never in colour alone. Graphviz says where things go (``dot``), or ``layout`` where
-Graphviz can't be started. Where there is only text, the nodes are listed in words.
+``<g id="a5" class="node done">``, the edge from a4 to the first operand of a5 is
+``<g id="a4-a5-0" class="edge">``. A node's state shows in its colour, its border and a word,
+never in colour alone. Graphviz lays out the graph (``dot``), or ``layout`` where Graphviz
+can't be started. In plain text, the nodes are listed.
 """
 
 import base64
@@ -19,9 +19,9 @@ from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
 
-# More can't be read on one screen.
+# A larger graph can't be read on one screen.
 MOST_NODES = 60
-# Nodes that the alternative text names one by one.
+# Nodes that the alternative text lists individually.
 MOST_LISTED = 12
 # State -> the word that a node shows.
 STATES = {
@@ -35,7 +35,7 @@ FONT = "'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 LABEL, VALUE, WORD = 20, 18, 13
 # Pixels inside a card, and between its lines.
 PAD, LINE = 12, 27
-# Control characters and halves of surrogate pairs.
+# Control characters and lone surrogates.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Characters of a name or a value in a node.
 LONGEST = 16
@@ -90,7 +90,7 @@ def alt_of(rows: Rows) -> str:
 
 
 def too_large(rows: Rows) -> str:
-    """A sentence instead of a picture, or "" where the graph can be drawn."""
+    """The sentence that replaces the picture, or "" if the graph can be drawn."""
     count = len(rows.rows) + rows.left_out
     if count <= MOST_NODES:
         return ""
@@ -136,14 +136,13 @@ def graph_svg(rows: Rows | Shown) -> str:
 
 
 def graph_html(rows: Rows | Shown, alt: str | None = None) -> str:
-    """The computational graph as HTML that also shows in an untrusted notebook.
+    """The computational graph as HTML that an untrusted notebook displays too.
 
-    That is a picture; for a graph of more than ``MOST_NODES`` nodes it is a sentence.
+    A picture, or a sentence if the graph has more than ``MOST_NODES`` nodes.
 
     Args:
         rows: from ``rows_of``, or a trace, or a pass.
-        alt: what the picture shows, for a reader who can't see it; if left out, the nodes
-            in words.
+        alt: alternative text; by default it lists the nodes.
     """
     shown = rows_of(rows)
     if too_large(shown):
@@ -165,7 +164,7 @@ def graph_text(rows: Rows | Shown) -> str:
 
 
 class _Card:
-    """A node: its texts, and how wide they are."""
+    """A node: its texts and their widths."""
 
     def __init__(self, row):
         d, label = row.derivative, row.label.text
@@ -224,7 +223,7 @@ class _Card:
 
 
 def _text(kind, x, y, content, more=""):
-    """A text at a place; ``content`` is XML."""
+    """Text at (x, y); ``content`` is XML."""
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{more}>{content}</text>'
 
 
@@ -239,8 +238,8 @@ def _draw_edge(edge, curve, rows):
 
 
 def _messages(messages, layout):
-    """What edges carry, beside where each arrives, the outer ones outwards; and how far all
-    that is drawn reaches to the left and to the right."""
+    """The messages as text beside the upper ends of their edges, on the outer side; and the
+    left and right limits of the whole drawing."""
     ends = {edge: layout.curves[edge][-1] for edge in messages}
     middle = sum(x for x, _ in ends.values()) / max(1, len(ends))
     left, right, texts = 0.0, layout.width, []
@@ -258,20 +257,20 @@ def _messages(messages, layout):
 
 
 def escape(text: str) -> str:
-    """A label as XML text; characters that XML forbids become a box."""
+    """A label as XML text; characters that XML forbids become U+FFFD."""
     return html.escape(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text), quote=True)
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is: fonts differ, so this errs on the wide side."""
+    """The approximate width of a text; fonts differ, so it errs on the wide side."""
     return 0.68 * size * columns(text)
 
 
 def brief(value_text: str, shape: tuple) -> str:
-    """A value in a node or on an edge; instead of an array's long summary its shape."""
+    """A value in a node or on an edge; an array's shape if its summary is long."""
     return value_text if len(value_text) <= LONGEST or not shape else shape_text(shape)
 
 
 def shorten(text: str) -> str:
-    """A name cut to what a node has room for."""
+    """A name truncated to fit in a node."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

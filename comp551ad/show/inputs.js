@@ -1,9 +1,9 @@
-// The inputs of a program: a slider and a number field each, and of an array which entry they move.
-// changed() is called when a number has changed, or an entry has been picked.
+// The inputs of a program: a slider and a number field each; for an array, also the entry they change.
+// changed() is called when a number has changed or an entry has been picked.
 
 function makeInputs(changed) {
   const element = make("div.c5-row.c5-inputs", { role: "group", "aria-label": "Inputs" });
-  // `at` has per input a number or an array, `entries` per row the entry that is picked.
+  // `at` has a number or an array per input, `entries` maps a row to its picked entry.
   let [at, entries, parts] = [[], new Map(), []];
 
   function load(program, numbers) {
@@ -16,7 +16,7 @@ function makeInputs(changed) {
   function makeOne(program, row, k) {
     const { name } = program.rows[row];
     const shape = shapeOf(at[k]);
-    // A list that holds for these inputs alone is played, not moved.
+    // A list that is only valid for these inputs can be played, but its inputs can't change.
     const common = {
       step: "any",
       disabled: Boolean(program.fixed),
@@ -50,20 +50,20 @@ function makeInputs(changed) {
 
   const reachOf = (one, k) =>
     Math.max(5, 2 * Math.ceil(Math.min(Math.abs(numberOf(one, k)), 1e6)));
-  // The slider's range, for the number that stands there now.
+  // Set the slider's range to fit the current number.
   function spread(one, k) {
     const reach = reachOf(one, k);
     Object.assign(one.range, { min: -reach, max: reach, step: reach / 100 });
     show(one, k);
   }
 
-  // The same where the number has left the range, or is lost in it.
+  // Do so if the number is outside the range, or the range is far too large for it.
   function adapt(one, k) {
     const [x, { max }] = [Math.abs(numberOf(one, k)), one.range];
     (x > max || 20 * reachOf(one, k) < max ? spread : show)(one, k);
   }
 
-  // All but the field that is being typed in.
+  // Update all fields except the one being edited.
   function show(one, k) {
     const x = numberOf(one, k);
     const indices = indicesOf(shapeOf(at[k]), entryOf(one.row));

@@ -1,19 +1,19 @@
-// The graph's layout, made for the width and height that are there: text is never scaled.
+// The graph's layout for the available width and height: text is never scaled.
 //
-// Layers by the longest path from below; long edges run through dummies; in each layer nodes take
-// the places that their neighbours wish, in order, without overlap.
+// Layers by the longest path from below; long edges run through dummy nodes; in each layer nodes move
+// towards their neighbours, in order, without overlap.
 
-// An input stands at the bottom, or if its first use is more layers up just below that.
+// An input is at the bottom, or just below its first use if that is in a higher layer than this.
 const FAR = 3;
 const APART = 12; // pixels between cards
-const [NARROWEST, WIDEST] = [90, 240]; // pixels of a card
-const SPREAD = 1.7; // how much further apart than they must be
-const [TEXT, SMALL] = [13, 11]; // pixels of a text
+const [NARROWEST, WIDEST] = [90, 240]; // width of a card in pixels
+const SPREAD = 1.7; // stretch the layout at most by this factor
+const [TEXT, SMALL] = [13, 11]; // text sizes in pixels
 
-// About how wide a text is.
+// The approximate width of a text.
 const widthOf = (text, size) => text.length * size * 0.57;
 
-// Per row the longest path from below.
+// The length of the longest path to each row from below.
 function depthsOf(rows) {
   const depths = [];
   for (const { args } of rows)
@@ -45,7 +45,7 @@ function layoutOf(rows, titles, width, height) {
       edge.via.push(next);
     }
   }
-  // The size of a card: as large as the fullest layer and the number of layers allow.
+  // The size of a card, limited by the fullest layer and the number of layers.
   const share = (node) => (node.dummy ? 0.25 : 1);
   const places = (layer) => layer.reduce((sum, node) => sum + share(node), 0);
   const gaps = (layer) => APART * (layer.length - 1);
@@ -63,7 +63,7 @@ function layoutOf(rows, titles, width, height) {
   const size = { wide, tall, gap: pitch - tall };
   size.height = top * pitch + tall + 8;
   size.width = Math.max(high - low + 6, width);
-  // They may use the width that is left.
+  // Spread the nodes over the remaining width.
   const spread = Math.min(SPREAD, (size.width - 6 - wide) / Math.max(1, high - low - wide));
   for (const node of all) {
     node.x = size.width / 2 + (node.x - (low + high) / 2) * Math.max(1, spread);
@@ -73,10 +73,10 @@ function layoutOf(rows, titles, width, height) {
   return { nodes, edges, ...size };
 }
 
-// Sweeps up and down: each layer takes the order and the places that its neighbours wish, at first
-// those it comes from, in the end those on both sides.
+// Sweep up and down: each layer is ordered and placed by the mean position of its neighbours, at first
+// those in the layer swept before, finally those on both sides.
 function placeNodes(layers, limit, wideOf) {
-  // Moves what is too near to its neighbour, or to the edge, on in one direction.
+  // Shift nodes that are too near to their neighbour or to the edge, in one direction.
   function push(layer, xs, sign, edge) {
     const placed = [];
     for (const k of sign > 0 ? layer.keys() : [...layer.keys()].reverse()) {
@@ -98,7 +98,7 @@ function placeNodes(layers, limit, wideOf) {
       const wished = layer.map((node) => node.wish);
       const right = push(layer, wished, 1, -Infinity);
       const left = push(layer, wished, -1, Infinity);
-      // Halfway between the two nothing overlaps either.
+      // The average of two placements without overlap has none either.
       const between = right.map((x, k) => (x + left[k]) / 2);
       const inside = push(layer, push(layer, between, 1, 0), -1, limit);
       layer.forEach((node, k) => (node.x = inside[k]));
@@ -119,7 +119,7 @@ function route(edge, edges, nodes, { wide, tall }) {
   const points = edge.via.map((node) => [node.x, node.y]);
   points[0] = [from.x + leave, from.y - tall / 2 - 2];
   points[points.length - 1] = [to.x + arrive, to.y + tall / 2 + 2];
-  // How the curve leans at a point: straight on through dummies, steeper at the cards.
+  // The curve's slope, dx/dy, at a point: straight through dummies, steeper at the cards.
   const lean = (k) => {
     const [p, q] = [points[Math.max(0, k - 1)], points[Math.min(points.length - 1, k + 1)]];
     const inner = k > 0 && k < points.length - 1;

@@ -1,8 +1,8 @@
-"""Where the nodes and edges of a graph go when Graphviz can't be started: layers.
+"""Lays out a graph in layers, for when Graphviz can't be started.
 
-A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
-a place in each. From the bottom up, each stands where what is below it is on average, in that
-order, without overlap. ``layout.js`` does the same, with more care, for a player's cards.
+A node's layer is the length of the longest path to it; an edge that crosses layers takes up a place
+in each. From the bottom up, each place is put at the mean position of those below it, without
+overlap. ``layout.js`` does the same, more carefully, for a player's cards.
 """
 
 import math
@@ -13,19 +13,19 @@ from typing import NamedTuple
 __all__ = ["GAP", "Layout", "edge_key", "lay_out"]
 
 Point = tuple[float, float]
-# For each node (operand's position, the other node's key), and its width and height.
+# For each node: (operand's position, operand's key) per edge into it; its width and height.
 Operands = Mapping[str, Iterable[tuple[int, str]]]
 Sizes = Mapping[str, tuple[float, float]]
-# Pixels between neighbours, between layers, and for an edge that passes a layer.
+# Pixels between neighbours, between layers, and for an edge that crosses a layer.
 APART, GAP, PASSING = 26, 56, 24
-# Pixels between the ends of edges at one node, at most.
+# Maximum distance between the ends of edges at one node, in pixels.
 FAN = 26
 
 
 class Layout(NamedTuple):
-    """Where things go, in pixels, y downwards: centres of nodes, curves of edges.
+    """Centres of nodes and curves of edges, in pixels, y downwards.
 
-    A curve is a list of points: cubic Bézier pieces, end to end, from the operand to its user.
+    A curve is a list of points: connected cubic Bézier pieces, from the operand to its user.
     """
 
     width: float
@@ -35,18 +35,18 @@ class Layout(NamedTuple):
 
 
 def edge_key(operand: str, key: str, position: int) -> str:
-    """What the edge from an operand into the node ``key`` is called: a4-a5-0."""
+    """The id of the edge from an operand to the node ``key``: a4-a5-0."""
     return f"{operand}-{key}-{position}"
 
 
 def lay_out(operands: Operands, sizes: Sizes) -> Layout:
-    """Lay a graph out.
+    """Lay out a graph.
 
     Args:
-        operands: per node (operand's position, the other node's key); operands come first.
+        operands: per node, (operand's position, operand's key) of each edge; operands come first.
         sizes: width and height of each node.
     """
-    # A place is a node, or an edge on its way through a layer.
+    # A place is a node, or where an edge crosses a layer.
     layer: dict[str, int] = {}
     below: dict[str, list[str]] = {}
     ways: dict[str, list[str]] = {}
@@ -75,7 +75,7 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout:
         return x[place] - left + aside, y - up * tall / 2
 
     def curve(edge, way):
-        """Upright where it leaves, passes and arrives."""
+        """Vertical where it leaves, crosses a layer and arrives."""
         arriving = [other for other, places in ways.items() if places[-1] == way[-1]]
         arriving.sort(key=lambda other: x[ways[other][-2]])
         apart = min(FAN, (wide[way[-1]] - 40) / len(arriving))
@@ -93,7 +93,7 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout:
 
 
 def _pack(places, wide, below, x):
-    """Each in the middle of what is below it, without overlap; all pushed back by the mean."""
+    """Centre each place over those below it, without overlap; then undo the mean shift."""
     wish = {
         place: sum(x[low] for low in below[place]) / max(1, len(below[place]))
         for place in places

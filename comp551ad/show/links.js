@@ -1,17 +1,17 @@
-// What a player is as a text that can be sent on: its inputs in an address, and the call in Python.
+// A player as text to share: its inputs in an address, and the call in Python.
 
-// A number, or nested lists of them, as JavaScript and Python read it.
+// A number, or nested lists of numbers, as JavaScript and Python parse it.
 const numeral = (x) =>
   Array.isArray(x) ? `[${x.map(numeral).join(", ")}]` : Object.is(x, -0) ? "-0.0" : String(x);
 
-// An input in an address: a number, or an array's entries that differ from the example: "*5:0.7*6:1".
+// An input in an address: a number, or the entries that differ from the example's: "*5:0.7*6:1".
 function inputText(x, first) {
   if (isNumber(x)) return numeral(x);
   const changed = [...x.keys()].filter((entry) => x[entry] !== first[entry]);
   return `*${changed.map((entry) => `${entry}:${numeral(x[entry])}`).join("*")}`;
 }
 
-// The same from its text; not a number where it is none.
+// Parse it; NaN if it is invalid.
 function inputFrom(text, first) {
   if (isNumber(first)) return Number(text);
   const x = copyOf(first);
@@ -23,10 +23,10 @@ function inputFrom(text, first) {
   return x;
 }
 
-// Only a page of the site has an address of its own.
+// Only pages of the site have addresses to share.
 const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
 
-// The call that makes this player in Python.
+// The Python code that creates this player.
 function pythonOf(program, at, panels) {
   const inputs = inputsOf(program).map((i) => program.rows[i]);
   const number = (x) => (isNumber(x) ? numeral(x) : `np.array(${numeral(nested(x))})`);
@@ -34,7 +34,7 @@ function pythonOf(program, at, panels) {
   const isWritten = program.typed === program.code || program.uncalled;
   const text = isWritten ? functionOf(program, inputs) : program.code;
   const [first, second] = panels;
-  // To Python a2 is the second row, whatever else is called so.
+  // In Python a2 is the second row, even if something else is called a2.
   const name = (i) => {
     const { name } = program.rows[i];
     return name && !/^a\d+$/.test(name) ? name : `a${i + 1}`;
@@ -57,7 +57,7 @@ function pythonOf(program, at, panels) {
   ].join("\n");
 }
 
-// A typed function as Python: NumPy's names get their prefix.
+// A typed function as Python, with np. before NumPy's names.
 function functionOf(program, inputs) {
   const { statements, results } = writtenDown(program, true);
   const body = [...statements, `return ${results.join(", ")}`].map((line) =>
@@ -74,7 +74,7 @@ function copier(name, textOf, attributes) {
       await navigator.clipboard.writeText(textOf());
       setText(target, "Copied");
     } catch {
-      setText(target, "This page may not copy");
+      setText(target, "Copying isn't allowed");
     }
     setTimeout(() => setText(target, name), 1500);
   }

@@ -1,12 +1,12 @@
-"""A recording as data for the page, which runs it: the list, its rules, its code.
+"""A recording as data that the page runs: the list, its rules, its code.
 
-    program_of    a trace: its rows, names, values of the inputs, lines of the user's code
+    program_of    a trace: its rows, names, values of the inputs, the user's code
     table_of      the table of primitives: how each is computed, written and differentiated
 
-A rule is never written in JavaScript. It is run once more on placeholders (``recorded``), and the
-tree that this leaves travels: "g" is the derivative that comes in, "y" is the result, a number is
-an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
-the primitive alone, so the table has it; for arrays it is recorded for the shapes at hand.
+Rules are never written in JavaScript. A rule is run again on placeholders (``recorded``), and the
+page gets the resulting tree: "g" is the incoming derivative, "y" the result, a number an operand,
+["sin", [operands], {parameters}] an operation. For scalars a rule depends only on the primitive,
+so it is in the table; for arrays it is recorded for the shapes at hand.
 """
 
 import builtins
@@ -41,12 +41,12 @@ from . import recorded
 from .formula import data_text, parameter_text
 from .recorded import Constant, Symbol
 
-# Operands for a rule that is recorded for numbers: no two alike, none special.
+# Operands for recording a rule for scalars: distinct, and none special.
 SAMPLES = 0.3, 0.7
-# Constants for a rule that looks at its constant operand: two give its law, one tries it, and 0 may
-# be a case of its own.
+# Constants for a rule that depends on its constant operand: two to fit a linear law, one to test
+# it, and 0, which may be a special case.
 CONSTANTS = 7.25, 9.5, -2.5, 0.0
-# Characters of code that the page shows.
+# Longer code isn't shown, in characters.
 LONGEST_CODE = 4000
 
 
@@ -68,8 +68,8 @@ def program_of(trace: Trace) -> dict:
 
 
 def _takes_inputs(trace):
-    """Whether the code alone is what was recorded: a function of the inputs, by their names, that
-    gives the outputs itself, and knows no names but ours and NumPy's."""
+    """Whether the code on its own is what was recorded: a function whose parameters are the inputs
+    and that computes the outputs, with no names but its own, ours, NumPy's and builtins."""
     code = trace.code
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     names = [trace.names[k] for k in trace.inputs]
@@ -83,7 +83,7 @@ def _takes_inputs(trace):
 
 
 def _globals_of(code):
-    """The names of the module that the code asks for."""
+    """The global names that the code uses."""
     inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
     own = (i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL")
     return set(own).union(*map(_globals_of, inner))
@@ -104,27 +104,27 @@ def _row(trace, k, span):
         values = [trace.rows[o][1] if type(o) is int else o for o in operands]
         shapes = [shape_of(value) for value in (*values, row[1])]
         parts["params"] = parameter_data(primitive, parameters, shapes, origins)
-        # For numbers the table has the rules.
+        # The table has the rules for scalars.
         if parameters or any(shapes) or not primitive.elementwise:
             parts["rule"] = rules_of(trace, k)
     return one | {key: part for key, part in parts.items() if part}
 
 
 def _why_fixed(trace):
-    """Why other inputs would not do: the list is one course among others that f may take, or
-    holds a mask that was computed from the inputs. None where the list holds for all inputs."""
+    """Why the inputs can't change: f branched on a value, or a mask was computed from the inputs.
+    None if the list is valid for all inputs."""
     if trace.decisions:
         question, _, line = trace.decisions[0]
-        why = f"line {line} looks at a value ({question}); others may take another course."
+        why = f"line {line} tests a value ({question}); others may take another branch."
     elif any(tapes_of(origin.operands) for _, origin in trace.origins.values()):
-        why = "a comparison of them, such as x > 0, stands in the list as it came out."
+        why = "the list holds the result of a comparison of them, such as x > 0."
     else:
         return None
     return f"The inputs are fixed: {why}"
 
 
 def _constant(x, origins):
-    """A constant, and where it is data what that came from."""
+    """A constant, and if it is data, how that was computed."""
     word = data_text(x, origins)
     return {"c": number_data(x)} | ({"word": word} if word else {})
 
@@ -146,7 +146,7 @@ def _json_number(x):
 def parameter_data(
     primitive: Primitive, parameters: dict, shapes: Any, origins: Origins
 ) -> dict:
-    """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
+    """{name: [value for the runtime, text for the reader]}; an entry without text isn't shown."""
     data: dict[str, list] = {}
     template = primitive.notation.javascript
     for key, value in primitive.keywords(parameters, *shapes).items():
@@ -188,12 +188,12 @@ def rules_of(trace: Trace, number: int) -> dict:
 
 
 def _tree_data(tree, operands, origins):
-    """A recorded tree as the page reads it; None for a zero by rule."""
+    """A recorded tree as the page reads it; None if the rule says that it is zero."""
     if tree is recorded.ZERO:
         return None
     if isinstance(tree, Symbol):
         if tree.kind == "value":
-            # Operands that are one row are one symbol.
+            # The same row as two operands is one symbol.
             same = (
                 k for k, o in enumerate(operands) if type(o) is int and o == tree.row
             )
@@ -216,8 +216,8 @@ def _tree_data(tree, operands, origins):
 
 
 def table_of(names: Collection[str] = PRIMITIVES) -> str:
-    """The table of these primitives as JavaScript: values as functions, all else as data. Those
-    that work entry by entry, which may be typed, come anyway; and the names that may not be."""
+    """The table of these primitives as JavaScript: values as functions, the rest as data.
+    Elementwise ones are always included, as users may type them; so are the reserved names."""
     shown = [n for n, one in PRIMITIVES.items() if n in names or one.elementwise]
     taken = json.dumps([*keyword.kwlist, "np"])
     entries = ",\n".join(map(_entry, shown))
@@ -225,7 +225,7 @@ def table_of(names: Collection[str] = PRIMITIVES) -> str:
 
 
 def operations_in(program: dict) -> list[str]:
-    """The primitives that a program and its rules call for, without those that every page has."""
+    """The primitives that a program and its rules use, without those that every page has."""
     found: set[str] = set()
 
     def walk(tree):
@@ -250,7 +250,7 @@ def _entry(name):
     notation = primitive.notation
     slots = ", ".join(f"{{{k}}}" for k in range(len(notation.needs)))
     data: dict = {"value": 0}
-    # The page writes a call by itself.
+    # The page's default notation is a call.
     calls = (f"{name}({inner}{{parameters}})" for inner in (slots, "{operands}"))
     if notation.text not in calls:
         data |= {
@@ -261,7 +261,7 @@ def _entry(name):
     data |= {"matrix": True} if primitive.matrix_product else {}
     data |= {"bilinear": True} if primitive.bilinear else {}
     if primitive.elementwise:
-        # The samples needn't lie in a function's domain: only what a rule does with them counts.
+        # The samples may lie outside a function's domain: only the rule's operations count.
         with np.errstate(all="ignore"):
             data |= _rules_of_numbers(primitive)
     body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
@@ -270,7 +270,7 @@ def _entry(name):
 
 
 def _rules_of_numbers(primitive):
-    """The rules for numbers, and those for a constant operand where they look different."""
+    """The rules for scalars, and those for a constant operand if they differ."""
     count = len(primitive.vjps)
     general = _rules_with(primitive, {})
     variants = []
@@ -279,7 +279,7 @@ def _rules_of_numbers(primitive):
         if one["vjps"][1 - k] == general["vjps"][1 - k]:
             continue
         law = {mode: _merged(one[mode], other[mode], k) for mode in one}
-        # Without a law, the general rule does it: b varies, as it were.
+        # If no linear law fits, the general rule is used, as if the constant were an input.
         if _at(law, k, CONSTANTS[2]) == third:
             if _at(law, k, 0.0) != zero:
                 variants.append({"operand": k, "only": 0, **zero})
@@ -291,7 +291,7 @@ def _rules_of_numbers(primitive):
 
 
 def _rules_with(primitive, constants):
-    """The rules for numbers, where the operands in ``constants`` are no inputs."""
+    """The rules for scalars, with the operands in ``constants`` fixed."""
     parameters = {"condition": True} if "condition" in primitive.parameters else None
     places = range(len(primitive.vjps))
 
@@ -307,7 +307,7 @@ def _rules_with(primitive, constants):
 
 
 def _merged(one, other, k):
-    """Two trees of one rule: a number that follows the constant operand k, with its law."""
+    """Merge two trees of one rule: where a number depends on the constant operand k, its law."""
     if isinstance(one, dict) and one != other:
         (x, y), (a, b) = (one["c"], other["c"]), CONSTANTS[:2]
         by = (y - x) / (b - a)
@@ -327,7 +327,7 @@ def _at(rules, k, constant):
 
 
 def _javascript(primitive):
-    """A primitive's value as a JavaScript function of its operands, and of its parameters."""
+    """A primitive's value as a JavaScript function of its operands and parameters."""
     template = primitive.notation.javascript
     names = [f"a{k}" for k in range(0 if primitive.variadic else len(primitive.vjps))]
     if primitive.elementwise:
@@ -351,10 +351,10 @@ def _javascript(primitive):
 
 
 def code_with_spans(trace: Trace) -> tuple[str, list]:
-    """The function's source, "" where Python can't find it, and for each row the place in it that
-    wrote the row: [from, to], or None."""
+    """The function's source, "" if Python can't find it, and for each row the span of the source
+    that recorded it: [from, to], or None."""
     lines, first = [], 0
-    # The file may have changed, or be none of the code's own.
+    # The file may have changed, or not be the code's own.
     with suppress(OSError, TypeError, IndexError):
         found, first = inspect.getsourcelines(trace.code)
         last = max(line or 0 for *_, line in trace.code.co_lines())
@@ -368,7 +368,7 @@ def code_with_spans(trace: Trace) -> tuple[str, list]:
     positions = list(trace.code.co_positions())
 
     def place(line, column):
-        """From a line of the file and a column in bytes to a character of the text."""
+        """Convert a line of the file and a column in bytes to an offset in the text."""
         line -= first
         before = shown[line].encode()[: max(0, column - margin)]
         return starts[line] + len(before.decode(errors="ignore"))
@@ -387,7 +387,7 @@ def code_with_spans(trace: Trace) -> tuple[str, list]:
 
 
 def _parameter_in(text, name):
-    """Where the function has the parameter that an input such as ``p['w']`` belongs to."""
+    """The span of the parameter that an input such as ``p['w']`` belongs to."""
     word = re.match(r"\w+", name)
     head = re.search(r"\bdef \w+\(|\blambda\b", text)
     if not (word and head):
@@ -400,16 +400,16 @@ def _parameter_in(text, name):
 
 
 def engine_source(modules: str = "", names: Collection[str] = PRIMITIVES) -> str:
-    """The engine as JavaScript: the table, the loops over a list, and of the runtime what these
-    and the ``modules``, which run on it, use."""
+    """The engine as JavaScript: the table, the loops over a list, the parts of the runtime that
+    these and ``modules`` use, and the modules."""
     inner = f"{table_of(names)}\n{shipped('engine.js')}"
-    # The modules are full of words that are names in the runtime as well.
+    # Only calls, as other words in the modules may happen to be names in the runtime.
     calls = " ".join(re.findall(r"(?<![.\w])\w+(?=\()", modules))
     return "\n".join([*map(_bare, parts_for(inner + calls)), inner, modules])
 
 
 def shipped(name: str) -> str:
-    """A file of this folder, without indentation and lines of comment."""
+    """A file of this folder, without indentation, blank lines and // comment lines."""
     text = files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
     return _bare(text)
 

@@ -1,13 +1,13 @@
-// Arrays to look at: an equation's two sides as small heat maps with signs between.
+// An equation of arrays as small heat maps with signs between.
 //
 //     V̄ [4×20]  =  Xᵀ [4×30]  ·  ā₃ [30×20]
 
-const SMALLEST = 5; // pixels of a cell
+const SMALLEST = 5; // size of a cell in pixels
 const MOST_NUMBERS = 4; // rows and columns of an array that is shown as numbers
 const SIGNS = { add: "+", subtract: "−", multiply: "⊙", divide: "/", dot: "·", matmul: "·" };
 
-// An equation's parts: {sign, text, tree, value}; none where there are no arrays. `whole` is its
-// left side, named `start`; without a name it has only a right side.
+// An equation's parts, {sign, text, tree, value}; empty if there are no arrays. `whole` is its left
+// side, called `start`; if that is "", there is only a right side.
 function factorsOf(tree, whole, start, env) {
   const part = (tree, sign, text = written(tree, env)) => {
     const value = evaluate(tree, env);
@@ -27,8 +27,8 @@ function factorsOf(tree, whole, start, env) {
   return all.every(({ value }) => isNumber(value)) ? [] : all;
 }
 
-// A part as an element, a heat map of at most so many pixels, with numbers in it where they are few.
-// A click on a cell calls pick(entry), where there is one to pick; `own` is the one that is picked.
+// A part as an element: a heat map of at most `room` pixels, with numbers in it if they are few. A
+// click on a cell calls pick(entry), unless pick is null; `own` is the picked entry.
 function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
   const box = make("span.c5-row");
   if (sign) box.append(make("span", sign));
@@ -52,7 +52,7 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
   const cells = Array.from({ length: tall * wide }, (_, k) => {
     const entry = Math.floor(k / wide) * columns + (k % wide);
     const x = value[entry];
-    // A negative entry also has a dot, the picked one a frame.
+    // A negative entry also gets a dot, the picked one a frame.
     const hasDot = x < 0 && !isFew;
     const looks = [hasDot ? "c5-negative" : "", pick && entry === own ? "c5-picked" : ""];
     const style = `background-color: ${HEAT[level(x)]}; padding: 0 ${isFew ? 4 : 0}px`;

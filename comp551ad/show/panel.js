@@ -1,5 +1,4 @@
-// A panel: one pass over a program, and what can be said of it at a step and at the numbers that are
-// there.
+// A panel: one pass over a program, and its texts at a step and at the current inputs.
 
 const MOST_LISTED = 6; // inputs in a line
 
@@ -12,7 +11,7 @@ function listed(texts) {
   return more > 0 ? `${shown}, … and ${more} more` : shown;
 }
 
-// An equation without repetitions: [text, result].
+// An equation without repeated parts: [text, result].
 function chain(left, ...parts) {
   const different = parts.filter((part, k) => part && !parts.slice(k + 1).includes(part));
   const result = different.pop();
@@ -20,14 +19,14 @@ function chain(left, ...parts) {
 }
 
 class Panel {
-  // `entryOf(row)` is the entry that is picked of an array.
+  // `entryOf(row)` is the picked entry of an array.
   constructor(program, { mode, about, seed }, entryOf) {
     Object.assign(this, { program, entryOf }, passOver(program, mode, about, seed));
     Object.assign(this, stepsOf(program, this));
     this.isReverse = mode === "reverse";
   }
 
-  // Its numbers, and what is known of them at a step: while it is asked for, what was known before.
+  // Set the numbers and the step. While a question is open, only earlier steps are known.
   at(inputs, values, step, asking) {
     this.inputs = inputs;
     this.env = this.environment(values);
@@ -37,11 +36,11 @@ class Panel {
     this.step = this.steps[this.here];
   }
   has(what, i) {
-    // A value in forward mode isn't what is asked for.
+    // Forward mode's questions are about tangents only.
     const known = what === "value" && !this.isReverse ? this.here : this.before;
     return this.found[what].get(i) <= known;
   }
-  // A number as far as it is known, with four digits or fewer.
+  // A number with at most four digits, "" while it isn't known.
   text(what, i, digits = 4) {
     const known = () => (this.has(what, i) ? brief(this.env[what][i], digits) : "");
     return digits < 4 ? known() : (this.texts[what][i] ??= known());
@@ -61,7 +60,7 @@ class Panel {
   named(i) {
     return this.program.rows[i].name ?? this.value(i);
   }
-  // What a formula comes to, and the formula with numbers if that differs from the one without.
+  // A formula's value, and the formula with numbers if that differs from the one without.
   worth(tree) {
     const text = written(tree, this.env);
     const filled = written(tree, this.env, true);
@@ -71,7 +70,7 @@ class Panel {
     const { op, name } = this.program.rows[i];
     return op === "input" ? name : written(valueTree(this.program, i), this.env);
   }
-  // By its own name an input is not written twice.
+  // An input that is labelled by its name is written once.
   equation(i) {
     const [left, right] = [this.value(i), this.right(i)];
     return left === right ? left : `${left} = ${right}`;
@@ -80,7 +79,7 @@ class Panel {
     return `${this.derivative(i)} = ${written(this.trees[i], this.env)}`;
   }
 
-  // The third witness: a difference at this node, for the entry that is picked there.
+  // The third witness: a difference quotient at this node, for its picked entry.
   check(i) {
     const x = this.env.value[i];
     if (!isNumber(x) && !x.length) return { mark: "", look: "", text: "empty" };
@@ -89,7 +88,7 @@ class Panel {
     const { inputs, env, program } = this;
     const { value, error } = difference(program, this, inputs, env.value, i, entry);
     const place = isNumber(x) ? "" : `[${indicesOf(x.shape, entry).join(", ")}] `;
-    // Neither where the numbers are not finite, nor so large that the move is lost among them.
+    // Inconclusive if numbers aren't finite, or so large that the step is lost in rounding.
     if (!Number.isFinite(own) || !(error <= 0.01 * Math.max(1, Math.abs(own))))
       return { mark: "", look: "", text: `${place}can't tell here` };
     const ok = Math.abs(value - own) <= 3 * error + 1e-7 * Math.max(1, Math.abs(own));
@@ -118,7 +117,7 @@ class Panel {
       const { filled, text, x } = this.worth(tree);
       const own = isValue ? this.right(i) : text;
       const left = term ? "" : label(what, i, env);
-      // A derivative may be smaller than its value where it is uniform along an axis.
+      // A derivative may have a smaller array than its value if it is uniform along an axis.
       const whole = term || isValue || isNumber(x) ? x : env[kind][i];
       const ends = [filled, valueText(whole)];
       if (both || own === ends[1]) return [chain(left, own, ...ends)];
@@ -144,7 +143,7 @@ class Panel {
     return `${derivative}: path ${k} of ${this.terms[i].length}, through ${this.value(term.node)}`;
   }
 
-  // Why a derivative has the terms that it has.
+  // Why a derivative has its terms.
   why(i) {
     const { isReverse, about } = this;
     const terms = this.terms[i];
@@ -154,12 +153,12 @@ class Panel {
         : terms.length > 1
           ? `the sum over its ${terms.length} paths`
           : `one path, through ${this.value(terms[0].node)}`;
-    if (i === about) return isReverse ? "the seed, where the way back starts" : "the seed";
+    if (i === about) return isReverse ? "the seed, where the backward pass starts" : "the seed";
     const [of, by] = isReverse ? [about, i] : [i, about];
     return `${this.named(of)} doesn't depend on ${this.named(by)}`;
   }
 
-  // What is no longer needed after this step; at the end, what was found.
+  // What is no longer needed after this step; at the end, the result.
   remark() {
     const { here, steps, last, kind, program } = this;
     const rows = [...program.rows.keys()];
@@ -182,7 +181,7 @@ class Panel {
     return free.length ? `No longer needed: ${free.join(", ")}.` : "";
   }
 
-  // Where the first number that isn't finite arises, once it is seen; "" while there is none.
+  // Where the first number that isn't finite arises, once its step is reached; "" if there is none.
   broken() {
     const { kind, row, tree } = firstBroken(this.program, this, this.env) ?? {};
     if (!kind || !this.has(kind, row)) return "";

@@ -1,16 +1,16 @@
-// Type your own f: a text becomes a program over the same primitives. Nothing typed is ever
-// evaluated as code; what can't be read is answered in words, with the place.
+// Type your own f: parses text into a program over the same primitives. Typed text is never evaluated
+// as code; errors are explained, with their position.
 //
 //     a = w1*x + w0; y1 = sin(a); y2 = cos(a)          or          sin(w1*x + w0), cos(w1*x + w0)
 
-const TYPING = 350; // milliseconds after the last key
+const TYPING = 350; // milliseconds to wait after the last key
 const STARTS = [0.5, 2, 1, -1, 1.5];
-const MOST_TOKENS = 600; // of a text that is read
-// A name, a number, a sign, or what is none of these.
+const MOST_TOKENS = 600; // a longer text is rejected
+// A name, a number, a sign, or anything else.
 const TOKENS =
   /(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_₀-₉]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=])|(\S)/gu;
 const OPERATORS = { "+": "add", "-": "subtract", "*": "multiply", "/": "divide" };
-// As people write it, and as a program does.
+// What people write -> what a program writes.
 const SIGNS_MEANT = {
   ...{ "^": "**", "²": "**2", "³": "**3", "√": "sqrt", "÷": "/" },
   ...{ "·": "*", "×": "*", "⋅": "*", "∗": "*", "−": "-" },
@@ -20,7 +20,7 @@ const NAMES_MEANT = {
   ...{ max: "maximum", min: "minimum" },
 };
 const CONSTANTS = { pi: Math.PI, π: Math.PI, e: Math.E };
-// What may stand before a formula: f(x) =, def f(x):, lambda x:, return.
+// What may come before a formula: f(x) =, def f(x):, lambda x:, return.
 const HEADS = /\bdef\s[^;)]*\)[^;:]*:|\blambda\b[^:]*:|\breturn\b|(?<=^|;)\s*\p{L}\w*\([\p{L}\w₀-₉,\s]*\)\s*=/gu;
 
 class TypingError extends Error {
@@ -30,20 +30,20 @@ class TypingError extends Error {
   }
 }
 
-// What may be typed: functions that work on numbers one by one; and some of them as examples.
+// Users may type elementwise functions; EXAMPLES lists some of them.
 const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) && name !== "where";
 const meantBy = (name) =>
   Object.hasOwn(NAMES_MEANT, name)
     ? NAMES_MEANT[name]
     : name.replace(/^a(?=(sin|cos|tan)h?$)/, "arc");
-// What a program may call a value, if the name is to be read again.
+// Whether a name can be used for a value in text that is to be parsed again.
 const isVariable = (name) =>
   /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name ?? "") &&
   !isFunction(meantBy(name)) &&
   !Object.hasOwn(CONSTANTS, name);
 const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
-// A comma between two digits is meant as a point more often than it parts two outputs.
+// A comma between two digits more often means a decimal point than separates two outputs.
 function refuseDecimalCommas(source) {
   const { 0: whole, index } = /(?<![\p{L}\d_.])\d+,\d+/u.exec(source) ?? {};
   if (!whole) return;
@@ -56,7 +56,7 @@ function tokensOf(source) {
     ({ 0: whole, 1: name, 2: number, 3: sign, index }) => {
       const place = { from: index, to: index + whole.length };
       if (KEYWORDS.includes(name))
-        throw new TypingError(`${name} means something in Python: take another name.`, index);
+        throw new TypingError(`${name} is reserved in Python: use another name.`, index);
       // x₁ is x1.
       if (name) return { kind: "name", text: name.normalize("NFKC"), ...place };
       if (number || sign) return { kind: sign ?? "number", text: whole, ...place };
@@ -71,7 +71,7 @@ function tokensOf(source) {
 // Statements as trees: {name, tree}; a tree is {c}, {name} or {op, args}, each with from and to.
 function readStatements(source) {
   const tokens = tokensOf(source);
-  const known = new Set(); // names that have got a value
+  const known = new Set(); // names with a value
   let i = 0;
   const fail = (text, place = tokens[i]?.from ?? source.length) => {
     throw new TypingError(text, Math.min(place, source.length));
@@ -81,8 +81,8 @@ function readStatements(source) {
   const end = () => tokens[i - 1].to;
   const asTyped = ({ from, to }) => source.slice(from, to);
   if (tokens.length > MOST_TOKENS)
-    fail(`It is too long: up to ${MOST_TOKENS} names, numbers and signs can be read.`, 0);
-  // What is read, with its place.
+    fail(`This is too long: at most ${MOST_TOKENS} names, numbers and signs are allowed.`, 0);
+  // A reader whose tree has its position.
   const placed = (read) => () => {
     const from = tokens[i]?.from;
     const tree = read();
@@ -114,7 +114,7 @@ function readStatements(source) {
     if (exponent.c === 2) return { op: "square", args: [base] };
     return { op: "power", args: [base, exponent] };
   });
-  const close = (what) => take(")") ?? fail(`A parenthesis is open: “)”${what} is missing.`);
+  const close = (what) => take(")") ?? fail(`A parenthesis isn't closed: “)”${what} is missing.`);
   const atom = placed(() => {
     const token = tokens[i++];
     if (!token) fail("Something is missing at the end.");
@@ -132,11 +132,11 @@ function readStatements(source) {
     if (!isFunction(op)) {
       const or = "If it is a product, write it with *.";
       if (peek("("))
-        fail(`No function is called ${text}. There are ${EXAMPLES} and others. ${or}`, from);
+        fail(`No function is called ${text}. Known ones include ${EXAMPLES}. ${or}`, from);
       return { name: text };
     }
-    if (peek("**")) fail(`A power stands behind the parentheses: ${text}(x)**2`);
-    // In formulas it is sin x.
+    if (peek("**")) fail(`Write the power after the parentheses: ${text}(x)**2`);
+    // Formulas have sin x, without parentheses.
     const args = [];
     if (!take("(")) args.push(power());
     else {
@@ -167,7 +167,7 @@ function readStatements(source) {
   return { statements, tokens };
 }
 
-// What people type as a number: 0.5, −1/2, 0,5 or −1·sin 2.5. NaN where it is none of these.
+// Parse what people type as a number: 0.5, −1/2, 0,5 or −1·sin 2.5. NaN if it isn't one.
 function numberIn(typed) {
   const value = (tree) => (tree.op ? valueOf(tree.op, tree.args.map(value)) : (tree.c ?? NaN));
   try {
@@ -179,10 +179,10 @@ function numberIn(typed) {
   }
 }
 
-// A line break ends a statement, in a field of one line too.
+// A line break ends a statement; fields have only one line.
 const inOneLine = (text) => text.trim().replace(/\s*\n\s*/g, "; ");
 
-// A text as a program: names that get no value are inputs, in the order in which they occur.
+// Parse text into a program: names without a value are inputs, in the order in which they occur.
 function parse(source) {
   const code = inOneLine(source);
   refuseDecimalCommas(code);
@@ -198,7 +198,7 @@ function parse(source) {
   }
   for (const { name, tree } of statements) {
     collect(tree);
-    if (name && inputs.includes(name)) fail(`${name} is used before it gets its value.`, tree.from);
+    if (name && inputs.includes(name)) fail(`${name} is used before it has a value.`, tree.from);
     if (name) known.add(name);
   }
   for (const name of inputs) {
@@ -221,7 +221,7 @@ function parse(source) {
     names.set(name, one.row);
     if (isRow(one.row) && rows[one.row].op !== "input") rows[one.row].name ??= name;
   }
-  // What has no name is an output; where all have one, the last.
+  // Statements without a name are outputs; if all have one, the last statement is.
   const unnamed = statements.filter(({ name }) => !name);
   const outputs = unnamed.length ? unnamed : statements.slice(-1);
   for (const { row, tree } of outputs)
@@ -235,7 +235,7 @@ function parse(source) {
   return { function: "f", code, typed: code, rows, outputs: all, inputs: at, names: null };
 }
 
-// How operations are typed: a text, how tightly it binds, and how tightly its operands must.
+// How operations are typed: a template, its precedence, and those that its operands need.
 const TYPED = {
   add: ["{0} + {1}", SUM, SUM, PRODUCT],
   subtract: ["{0} - {1}", SUM, SUM, PRODUCT],
@@ -246,8 +246,8 @@ const TYPED = {
   power: ["{0}**{1}", POWER, ATOM, ATOM],
 };
 
-// A program written down: the statements that give names, those of outputs too if wanted, and the
-// texts of the outputs. Null if there is something in it that can't be typed.
+// A program as text: the assignments, if wanted those of outputs too, and the outputs' texts. Null if
+// some of it can't be typed.
 function writtenDown({ rows, outputs }, namesOutputs = false) {
   const [pieces, statements] = [[], []];
   for (const [i, { op, args, params, rule, ...row }] of rows.entries()) {
@@ -262,7 +262,7 @@ function writtenDown({ rows, outputs }, namesOutputs = false) {
       return binds < (needs[k] ?? 0) ? `(${own})` : own;
     });
     const uses = rows.flatMap((row) => row.args).filter((a) => a === i).length;
-    // What nobody needs is a row as well.
+    // An unused row gets a name too, so that it isn't lost.
     const isNamed = uses + outputs.includes(i) !== 1;
     const called = uses || namesOutputs ? (name ?? (isNamed ? `a${i + 1}` : null)) : null;
     if (called && !isInput) statements.push(`${called} = ${text}`);
@@ -277,8 +277,8 @@ function asTyped(program) {
   return statements ? [...statements, results.join(", ")].join("; ") : "";
 }
 
-// The field for it, and the line below that says what can't be read: read(text) is called while
-// somebody types, a moment after the last key.
+// The text field, and the line below it for errors: read(text) is called while the user types, a
+// moment after the last key.
 function makeTyped(read) {
   let waiting = 0;
   function later() {

@@ -1,6 +1,6 @@
 // The player of prepared pictures.
 
-// Frames are {title, html, rule, numbers, result, note}; the HTML was escaped in Python.
+// Frames are {title, html, rule, numbers, result, note}; Python has escaped the HTML.
 function startPictures(root, spec) {
   const { frames } = spec;
   dressRoot(root, spec);
@@ -23,7 +23,7 @@ function startPictures(root, spec) {
       if (shown === frame.html) return;
       shown = frame.html;
       picture.innerHTML = frame.html;
-      // So that nothing jumps.
+      // The height never shrinks, so that nothing jumps.
       const height = Math.max(parseFloat(picture.style.minHeight) || 0, picture.offsetHeight);
       picture.style.minHeight = `${height}px`;
     },

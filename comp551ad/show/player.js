@@ -1,14 +1,14 @@
-// The player of a program: inputs, formula, graph, code and table over what the engine runs.
+// The player of a program: inputs, formula, graph, code and table for what the engine runs.
 //
-// `startPlayer(root, spec, place, connect)` fills an element; `spec` is what player.py wrote, `place`
-// the player's number on the page, `connect` takes its traits for a widget. What belongs to rows
-// carries their numbers in data-row, the one that it leads to first: that links all parts.
+// `startPlayer(root, spec, place, connect)` fills an element; `spec` is player.py's data, `place` the
+// player's number on the page, `connect` receives its traits in a widget. Elements that belong to rows
+// have their numbers in data-row, the one that a click opens first: this links all parts.
 
 const NARROW = 640; // pixels
-// Pixels for code and table under two graphs: a head and four lines, or two if the graphs need
-// the rest; and for the gap above.
+// Height in pixels of code and table under two graphs: a head and four lines, or two if the graphs
+// need the rest; and of the gap above.
 const [SHELF, LEAST_SHELF, GAP] = [116, 74, 8];
-const MEASURED = "Measured without any rule: f is run again with something moved a little";
+const MEASURED = "Measured without any rules: f is run again with a number changed slightly";
 const STATES = {
   current: "now",
   done: "done",
@@ -26,7 +26,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   let share = () => {};
   let [hover, open, said, size] = [-1, -1, "", ""];
 
-  // -- what never changes
+  // -- the fixed parts
 
   dressRoot(root, spec);
   root.tabIndex = 0;
@@ -91,7 +91,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     givenPanels.find((one) => other === given && one.mode === mode && one.about === about) ??
     Object({ mode, about, seed: 1 });
 
-  // The rows whose derivatives can be asked for: outputs or inputs, and what Python asked for.
+  // The rows that a pass can be about: outputs or inputs, and those that Python chose.
   function endsOf(other, mode) {
     const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) }[mode] ?? [];
     const asked = other === given ? givenPanels.filter((one) => one.mode === mode) : [];
@@ -117,7 +117,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     bar.go(step);
   }
 
-  // Inputs of the same names keep their numbers.
+  // Inputs with the same names keep their numbers.
   function readTyped(text) {
     if (text === program.typed.trim()) return;
     const other = text === given.typed.trim() ? given : parse(text);
@@ -129,7 +129,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     load(other, { at, step: bar.step() });
   }
 
-  // Others, for another try.
+  // Draw new inputs, for another try.
   function newInputs() {
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
     const other = (x, drawn = random()) => (drawn === x ? other(x) : drawn);
@@ -138,7 +138,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     picture.now();
   }
 
-  // -- what doesn't change with the numbers
+  // -- what doesn't depend on the numbers
 
   function build() {
     views = panels.map((panel, k) => {
@@ -165,7 +165,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     fit();
   }
 
-  // The derivatives that can be asked for: ["mode:row", text].
+  // The derivatives to choose from: ["mode:row", text].
   function choicesOf(panel) {
     const isScalar = (i) => isNumber(panel.env.value[i]) || i === panel.about;
     const choices = (mode, write) =>
@@ -178,7 +178,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   }
 
   const lookOf = (what) => (what === "value" ? "c5-number" : "c5-number c5-derivative");
-  // A column has a kind of number, as a panel has them.
+  // A column is a panel and the kind of its numbers.
   function buildTable() {
     const last = panels.at(-1);
     columns = [[last, "value"], ...panels.map((panel) => [panel, panel.kind])];
@@ -192,14 +192,14 @@ function startPlayer(root, spec, place = 0, connect = null) {
     table.replaceChildren(
       make(
         "table",
-        make("caption.c5-hidden", "One line a node"),
+        make("caption.c5-hidden", "One line per node"),
         make("thead", make("tr", make("th", { scope: "col" }, "evaluation"), ...heads)),
         make("tbody", ...lines),
       ),
     );
   }
 
-  // -- the room that there is
+  // -- the available space
 
   function fit() {
     const isNarrow = root.clientWidth <= NARROW;
@@ -211,7 +211,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
       : Math.max(200, Math.min(560, Math.floor(roomFor(root) - top - below)));
     const drawn = views.map(({ graph }, k) => graph.draw(panels[k], height));
-    // A fixed height, else each new number would lay out the whole page.
+    // A fixed height, or else each new number would cause a layout of the whole page.
     const beside = shelf ? 0 : code.offsetHeight + table.scrollHeight + 5;
     const tallest = Math.max(...drawn, beside);
     const used = Math.ceil(Math.min(height + (shelf && SHELF - LEAST_SHELF), tallest));
@@ -229,7 +229,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     fit();
   }
 
-  // -- one picture
+  // -- one frame
 
   function paint() {
     const values = run(program, inputs.at());
@@ -271,7 +271,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     share();
   }
 
-  // A class for all that belongs to some rows, and for nothing else.
+  // Set a class on the elements that belong to some rows, and remove it from all others.
   function mark(name, rows, within = root) {
     for (const element of within.querySelectorAll(`.${name}`)) element.classList.remove(name);
     for (const i of rows) {
@@ -280,7 +280,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     }
   }
 
-  // In the middle of its box; the page stays where it is.
+  // Scroll an element to the middle of its box, without scrolling the page.
   function bringIntoView(box, element) {
     if (!element) return;
     const [outer, inner] = [box, element].map((one) => one.getBoundingClientRect());
@@ -311,7 +311,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     setClass(remarks, broken ? "c5-remarks c5-bad" : "c5-remarks");
   }
 
-  // Of arrays, the step's equation as heat maps.
+  // For arrays, the step's equation as heat maps.
   function paintMatrices(asking) {
     const [panel] = panels;
     const { env, step, kind, isReverse, trees } = panel;
@@ -338,7 +338,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const i = open;
     const derivative = panel.derivative(i);
     setText(where, `Where ${derivative} comes from`);
-    if (!panel.has(kind, i)) return story.replaceChildren("It comes at a later step.");
+    if (!panel.has(kind, i)) return story.replaceChildren("It is computed at a later step.");
     const terms = panel.terms[i].filter(({ tree }) => tree !== ZERO);
     const items = terms.map((term) => {
       const { text, filled, x } = panel.worth(term.tree);
@@ -424,16 +424,16 @@ function startPlayer(root, spec, place = 0, connect = null) {
         which.every(([mode, about]) => endsOf(other, mode).includes(Number(about)));
       const passes = which.map(([mode, about]) => passFor(other, mode, Number(about)));
       if (isSound) load(other, { at, passes, step: step - 1 });
-      if (!isSound || step !== bar.step() + 1) throw new TypingError("not of this player", 0);
+      if (!isSound || step !== bar.step() + 1) throw new TypingError("not for this player", 0);
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
       load(given);
-      complain(`The link is damaged (${error.message}): this is the example.`);
+      complain(`The link is damaged (${error.message}): showing the example instead.`);
     }
     root.scrollIntoView();
   }
 
-  // -- what a widget shares with a kernel: how the player has each trait, and how it takes it
+  // -- what a widget shares with a kernel: each trait's getter and setter
 
   const traits = {
     function: [

@@ -1,22 +1,22 @@
-"""The player's shell: what a notebook, a site and a widget embed.
+"""The player as notebooks, the site and widgets embed it.
 
-A player is a still (a picture, a paragraph, a table, which stay where scripts don't run), its data,
-and the script that makes a live player of them. The script is the same for all: runtime, table of
+A player is a still (a picture, a paragraph, a table, which remain where scripts don't run), its
+data, and the script that makes them a live player. All players share one script: runtime, table of
 primitives, engine, page.
 
-The data of a player over a program (``kind`` "program"):
+The data of a player for a program (``kind`` "program"):
 
-    label      what it is, for those who can't see it
+    label      the accessible name
     program    the recorded list, see ``live``
-    panels     [{mode, about, seed}]: "forward" or "reverse", the row, its derivative
+    panels     [{mode, about, seed}]: "forward" or "reverse", the seeded row, its seed
     names      "labels" or "names"
     step       the number of the step that it opens with
     predict    whether it opens with its questions on
-    needs      the primitives that a script must bring to start it; others are left to theirs
+    needs      the primitives that a script must have to start it; other scripts skip it
 
-and of a player over pictures (``kind`` "pictures"): label, and frames, dicts of
+and of a player for pictures (``kind`` "pictures"): label, and frames, dicts of
 
-    title, html    the step in words; HTML, escaped by whoever made it
+    title, html    the step in words; HTML that the caller has escaped
     rule, numbers, result, note    lines of the formula box, and a sentence below
 """
 
@@ -39,7 +39,7 @@ __all__ = [
     "player_style",
 ]
 
-# Kind of a player -> its modules, in the order in which they build on each other.
+# Kind of a player -> its modules, each after those that it depends on.
 MODULES = {
     "pictures": "bar pictures",
     "program": "bar layout parse links quiz matrices panel inputs code graph player",
@@ -49,10 +49,10 @@ MODULES["surface"] = MODULES["training"]
 
 
 class LivePlayer:
-    """A player that is no pass: a notebook shows it, or its still where no script runs.
+    """A player that doesn't show a pass: live in a notebook, a still where scripts don't run.
 
     Attributes:
-        label: what it shows, for those who can't see it.
+        label: the accessible name.
         data, still, programs: as in ``player_html``.
     """
 
@@ -64,7 +64,7 @@ class LivePlayer:
         return f"{self.label}: a live player; a notebook shows it"
 
     def player_html(self, script: bool = True) -> str:
-        """The player as HTML, with or without the script that all players share."""
+        """The player as HTML, with or without the shared script."""
         return player_html(self.data, self.still, script, self.programs)
 
     def _repr_html_(self):
@@ -77,16 +77,16 @@ def player_html(
     """A player as HTML.
 
     Args:
-        data: the module's text explains it.
-        still: HTML that shows the player where scripts don't run.
-        script: whether the script comes with it, as in a notebook. False for a page with
-            several players, with one ``player_script()`` behind them all.
-        programs: name -> a program in JavaScript that ``write_gradient`` wrote for it.
+        data: see the module's docstring.
+        still: HTML to show where scripts don't run.
+        script: whether to include the script, as in a notebook. False for a page with several
+            players, followed by one ``player_script()``.
+        programs: name -> a JavaScript program that ``write_gradient`` wrote for it.
     """
     key, given = embedded(programs) if programs else ("", "")
     mark = f' data-programs="{key}"' if programs else ""
     given = f"<script>\n{_escaped(given)}\n</script>\n" if programs else ""
-    # In ASCII, which takes a byte a character: IPython keeps all that it has shown.
+    # ASCII takes one byte per character in memory, and IPython keeps all displayed output.
     still = still.encode("ascii", "xmlcharrefreplace").decode()
     needs = operations_in(data["program"]) if "program" in data else []
     data = data | ({"needs": needs} if needs else {})
@@ -99,11 +99,11 @@ def player_html(
 
 @functools.cache
 def player_script(*kinds: str, needs: tuple[str, ...] = ()) -> str:
-    """The script that makes players of the stills before it, style sheet included.
+    """The script that makes the stills before it live players, style sheet included.
 
     Args:
-        kinds: of which kinds; of all, with all primitives, if none is named.
-        needs: the primitives beyond those that work entry by entry.
+        kinds: the kinds of players; by default all, with all primitives.
+        needs: the primitives that aren't elementwise.
     """
     start = f"startAll({_json(player_style())});"
     code = f'(function () {{\n"use strict";\n{_code(kinds, needs)}\n{start}\n}})();'
@@ -112,7 +112,7 @@ def player_script(*kinds: str, needs: tuple[str, ...] = ()) -> str:
 
 @functools.cache
 def player_module() -> str:
-    """The same for a widget over a program, as an ES module: its default export renders one."""
+    """The script of a widget as an ES module, whose default export renders a program's player."""
     code = _code(("program",), start="widget.js")
     return f"{code}\nexport default {{ render }};\n"
 
@@ -135,7 +135,7 @@ def _code(kinds, needs=PRIMITIVES, start="start.js"):
 
 
 def _json(data):
-    """JSON that is safe inside a script element, whatever a label contains."""
+    """JSON that is safe inside a script element, whatever the data contains."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for c in "<>&":
         text = text.replace(c, f"\\u{ord(c):04x}")
@@ -143,13 +143,13 @@ def _json(data):
 
 
 def _escaped(code):
-    """JavaScript in ASCII: other characters occur only in its texts."""
+    """JavaScript in ASCII; other characters occur only in string literals."""
     code = code.replace("</", "<\\/")
     return re.sub(r"[^\x00-\x7f]", lambda match: f"\\u{ord(match[0]):04x}", code)
 
 
 def embedded(programs: dict[str, str]) -> tuple[str, str]:
-    """A key, and a script that hands written programs to the players with this key."""
+    """A key, and a script that gives the written programs to the players with this key."""
     parts = []
     for name, source in programs.items():
         (function,) = re.findall(r"^export function (\w+)", source, re.MULTILINE)

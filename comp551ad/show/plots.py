@@ -1,9 +1,9 @@
 """Plots for the lectures: decision boundaries, learning and error curves, paths.
 
-Functions that draw on ``ax``, or on a new figure, and return the Axes; none
-shows the figure or touches matplotlib's global settings. The text is large enough for the back of a
-room, and classes and lines differ in marker or dash as well as in colour. ``figure_html`` turns a
-figure into an image with alternative text.
+The functions draw on ``ax``, or on a new figure, and return the Axes; none shows the figure or
+changes matplotlib's global settings. The text is legible from the back of a lecture hall, and
+classes and lines differ in marker or dash as well as in colour. ``figure_html`` converts a figure
+to an image with alternative text.
 """
 
 import base64
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 17, 15, 13
-# Rows and columns of the grid on which the classes are predicted.
+# Rows and columns of the grid on which classes are predicted.
 REGION_STEPS = 200
 MOST_CLASSES = 1000
 
@@ -50,21 +50,21 @@ def plot_decision_boundary(
     title: str = "Decision boundaries",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Colour the plane by the class that ``predict`` returns, with the data on it (S09).
+    """Colour the plane by the class that ``predict`` returns, and plot the data on it (S09).
 
     Args:
         predict: takes rows like those of X, and returns class scores or probabilities
-            (rows x C, the largest wins; rows x 1, class 1 from 0.5 upwards) or labels (rows,).
-        X: N x 2 inputs, or N x 3 of which the first or the last column is constant: the
-            bias. Grid points get the same constant.
+            (rows x C, the largest wins; rows x 1, class 1 if at least 0.5) or labels (rows,).
+        X: N x 2 inputs, or N x 3 with a constant first or last column, the bias. Grid points
+            get the same constant.
         Y: N x C one-hot, N x 1, or (N,) labels 0, 1, …
         feature_names: names of X's columns for the axis labels, with or without the bias.
         class_names: names of the classes for the legend.
-        ax: Axes to draw on; a new figure if left out.
+        ax: Axes to draw on; by default a new figure.
 
     Raises:
         ValueError: shapes don't fit.
-        TypeError: ``predict`` is no function, ``ax`` no Axes, or names are no sequence.
+        TypeError: ``predict`` isn't callable, ``ax`` isn't an Axes, or names aren't a sequence.
     """
     expect("predict", predict, Callable, "a function of rows like those of X")
     (X,) = finite_arrays({"X": "N D"}, X)
@@ -132,18 +132,18 @@ def plot_learning_curve(
     title: str = "Learning curve",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Cost and gradient norms against the iteration, both axes logarithmic (S09).
+    """Plot cost and gradient norms against the iteration, both axes logarithmic (S09).
 
-    What has no logarithm (0 and less, nan, inf) leaves a gap in the line.
+    Values without a logarithm (0 and below, nan, inf) leave a gap in the line.
 
     Args:
-        history: anything with the attributes ``iterations``, ``cost`` and ``norms``, or
-            with a ``.history`` that has them; or give the three themselves.
-        iterations: (K,) when the values were taken; 0, 1, 2, … if left out. They are drawn
-            at iteration + 1, so that the start fits on a logarithmic axis.
+        history: any object with attributes ``iterations``, ``cost`` and ``norms``, or with a
+            ``.history`` that has them; or pass the three separately.
+        iterations: (K,) iterations of the values; by default 0, 1, 2, …. They are drawn at
+            iteration + 1, so that the start fits on a logarithmic axis.
         cost: (K,) values of the cost.
         norms: {name: (K,) values} of gradient norms, drawn dashed on the right axis.
-        ax: Axes to draw on; a new figure if left out.
+        ax: Axes to draw on; by default a new figure.
 
     Returns:
         The Axes of the cost.
@@ -164,7 +164,7 @@ def plot_learning_curve(
     given |= _lines("norms", {} if named is None else named)
     lines = fit(dict.fromkeys(given, "K"), given)
     when = lines.pop("iterations") + 1
-    without = "a descend without a cost function has none: descend(…, cost=…)"
+    without = "descend records none unless given a cost function: descend(…, cost=…)"
     costs = _with_gaps({"cost": lines.pop("cost")}, "cost", without)
     if lines:
         lines = _with_gaps(lines, "norms", "norms={} leaves them out")
@@ -193,9 +193,9 @@ def plot_error_curve(
     title: str = "Error of a finite difference",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Relative error against the step of a difference formula, the U of S10.
+    """Plot the relative error of difference formulas against the step, the U of S10.
 
-    What has no logarithm (0, nan, inf) leaves a gap in the line.
+    Values without a logarithm (0, nan, inf) leave a gap in the line.
 
     Args:
         steps: (K,) steps h.
@@ -227,18 +227,18 @@ def plot_paths(
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """The paths through a graph, with the speed on each edge (S04).
+    """Plot the paths through a graph, with the speed on each edge (S04).
 
     Args:
-        layers: lists of the nodes' names, from left to right; each name is set as a formula.
+        layers: lists of the nodes' names, from left to right; each name is typeset as a formula.
         speeds: {(start, end): number} for each edge: how fast its end moves when its start
             moves at speed 1.
-        bold: the edges that stand out and show their speed; if left out, all of them.
-        ax: Axes to draw on; a new figure if left out.
+        bold: the edges to highlight, with their speed; by default all.
+        ax: Axes to draw on; by default a new figure.
 
     Raises:
-        ValueError: a name occurs twice in ``layers`` or can't be set as a formula, or an edge
-            isn't there.
+        ValueError: a name occurs twice in ``layers`` or can't be typeset, or an edge doesn't
+            exist.
     """
     expect("layers", layers, Iterable, "lists of nodes' names")
     layers = [texts("layers", layer) for layer in layers]
@@ -263,7 +263,7 @@ def plot_paths(
         raise ValueError(f"bold: got {unknown!r}, expected edges of speeds")
 
     ax = _axes(ax, (3 + 1.5 * len(layers), 1 + 0.8 * max(map(len, layers))))
-    # Out of the layout: the margins below give the rings their room.
+    # Not part of the layout: the margins below make room for the rings.
     text: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
     text |= {"color": palette.INK, "zorder": 3}
     box = {"boxstyle": "round", "fc": palette.PAPER, "pad": 0.15, "ec": "none"}
@@ -289,7 +289,7 @@ def plot_paths(
 
 
 class FigureImage(View):
-    """A drawn figure as a PNG, and as its alternative text where there are no images.
+    """A figure as a PNG, or as its alternative text where images can't be shown.
 
     Attributes:
         png: the image's bytes.
@@ -305,17 +305,17 @@ class FigureImage(View):
 
 
 def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImage:
-    """Draw and close a figure, and return it as an image: make it the last line of a cell.
+    """Render and close a figure and return it as an image, for the last line of a cell.
 
-    The same figure gives the same bytes each time.
+    The same figure produces the same bytes each time.
 
     Args:
-        fig: matplotlib figure, or an Axes of it.
+        fig: a matplotlib figure, or one of its Axes.
         alt: what a reader who can't see it should know, in a sentence or two.
 
     Raises:
         ValueError: ``alt`` is empty.
-        TypeError: ``fig`` is something else.
+        TypeError: ``fig`` is neither a figure nor an Axes.
     """
     figure: Any = fig if hasattr(fig, "savefig") else getattr(fig, "figure", None)
     if not hasattr(figure, "savefig"):
@@ -324,7 +324,7 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
         )
     if not (isinstance(alt, str) and alt.strip()):
         raise ValueError(
-            f"alt: got {alt!r}, expected what the figure shows in words, for readers who "
+            f"alt: got {alt!r}, expected a description of the figure for readers who "
             "can't see it"
         )
     dpi = number("dpi", dpi, above=0)
@@ -341,7 +341,7 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
     )
     plt.close(figure)
     png = buffer.getvalue()
-    # The PNG header's own field.
+    # The width field of the PNG header.
     width = int.from_bytes(png[16:20], "big")
     return FigureImage(png, " ".join(alt.split()), width)
 
@@ -354,14 +354,14 @@ def _axes(ax, size):
         import matplotlib.pyplot as plt
 
     if ax is not None:
-        expect("ax", ax, plt.Axes, "an Axes of matplotlib's")
+        expect("ax", ax, plt.Axes, "a matplotlib Axes")
         return ax
     _, ax = plt.subplots(figsize=size, layout="constrained")
     return ax
 
 
 def kth(things: Sequence, k: int) -> Any:
-    """The k-th entry of a palette that begins again where it ends."""
+    """The k-th entry of a cyclic palette."""
     return things[k % len(things)]
 
 
@@ -379,12 +379,12 @@ def dress(
     grid: bool = False,
     smaller: int = 0,
 ) -> None:
-    """Title, labels and spines as all plots of the course have them.
+    """Style the title, labels and spines as in all plots of the course.
 
     Args:
-        grid: whether there is one.
-        smaller: by how many points the text is smaller than a lecture hall needs; then
-            there are no minor ticks either.
+        grid: whether to draw one.
+        smaller: by how many points to reduce the text from lecture-hall size; if not 0, there
+            are no minor ticks either.
     """
     (title,) = texts("title", [title])
     ink: dict[str, Any] = {"color": palette.INK}
@@ -401,14 +401,14 @@ def dress(
 
 
 def _legend(ax, handles, columns):
-    """A legend below the plot, where it hides nothing."""
+    """Draw a legend below the plot, where it hides nothing."""
     from matplotlib.transforms import ScaledTranslation
 
-    # In inches, so that it clears the axis label of a low figure, too.
+    # In inches, so that it clears the axis label of a low figure too.
     below = ScaledTranslation(0, -0.6, ax.figure.dpi_scale_trans)
     ax.legend(
         handles,
-        # Its own choice of labels leaves out names that begin with "_".
+        # By default, matplotlib leaves out labels that begin with "_".
         [handle.get_label() for handle in handles],
         fontsize=TICK_SIZE,
         frameon=False,
@@ -422,7 +422,7 @@ def _legend(ax, handles, columns):
 
 
 def _split_off_bias(X):
-    """The two real inputs of X, a function that puts the bias back, their columns."""
+    """The two real inputs of X, a function that reinserts the bias, and the inputs' columns."""
     if X.shape[1] == 2:
         return X, lambda rows: rows, (0, 1)
     constant = np.ptp(X, axis=0) == 0
@@ -442,7 +442,7 @@ def _split_off_bias(X):
 
 
 def _lines(name, lines):
-    """Lines of a plot, each by the argument that it is: errors['central']."""
+    """Lines of a plot, keyed by the argument as the user wrote it: errors['central']."""
     if not isinstance(lines, Mapping):
         got = type(lines).__name__
         raise ValueError(f"{name}: got {got}, expected a dict {{name: values}}")
@@ -451,14 +451,14 @@ def _lines(name, lines):
 
 
 def _with_gaps(lines, name, remedy):
-    """The lines with nan where a logarithmic axis has no place; not all may be empty."""
+    """The lines with nan for values without a logarithm; raises if no value has one."""
     gaps = {
         key: np.where((values > 0) & np.isfinite(values), values, np.nan)
         for key, values in lines.items()
     }
     if all(np.isnan(values).all() for values in gaps.values()):
         raise ValueError(
-            f"{name}: got no finite number above 0, expected one at least on a "
+            f"{name}: got no finite number above 0, expected at least one for a "
             f"logarithmic axis; {remedy}"
         )
     return gaps
@@ -467,7 +467,7 @@ def _with_gaps(lines, name, remedy):
 def class_numbers(
     value: ArrayLike, rows: int, name: str, scores: bool = False
 ) -> np.ndarray:
-    """Whole class numbers from labels, one-hot rows or, with ``scores``, scores."""
+    """Integer class numbers from labels, one-hot rows or, with ``scores``, scores."""
     array = as_floats(name, value)
     if array.ndim not in (1, 2) or len(array) != rows or array.size == 0:
         raise ValueError(

@@ -1,15 +1,15 @@
-// Predict: what is asked before a step is shown, what is said to the answer, and the box for both.
+// Predict: the question before a step is shown, the feedback on the answer, and the box for both.
 //
-// A wrong choice is the recorded rule with one thing gone wrong, so it fits the function at hand: a
-// path left out, a sign lost, a value where a derivative belongs. One that happens to be right (exp
-// is its own derivative) is left out.
+// A wrong choice is the recorded rule with one mistake, so it fits the function at hand: a missing
+// path, a wrong sign, a value where a derivative belongs. One that happens to be right (exp is its own
+// derivative) is left out.
 
 const MOST_WRONG = 4; // wrong formulas beside the right one
-const ENOUGH = 0.005; // of a number's size: three digits do
+const ENOUGH = 0.005; // relative tolerance: three digits are enough
 const EXAMPLE = "−0.5, 1/3 or −1·sin 2.5"; // of what can be typed as a number
 
 // Wrong formulas for a derivative, or for one path's share, the most instructive first:
-// [tree, what is wrong with it].
+// [tree, explanation].
 function mistakesIn(panel, row, terms) {
   const { kind, isReverse, program, env } = panel;
   const name = panel.value(row);
@@ -63,7 +63,7 @@ function mistakesIn(panel, row, terms) {
       );
   }
   const uppers = left.map((term) => program.rows[term.upper]);
-  // A matrix doesn't stand where a vector does.
+  // Swapping a matrix and a vector would not be a plausible mistake.
   const isLike = (a, b) => ndimOf(env.value[a]) === ndimOf(env.value[b]);
   const isPair = (r) => TABLE[r.op].bilinear && r.args.every(isRow) && isLike(...r.args);
   if (uppers.every(isPair)) {
@@ -90,7 +90,7 @@ function mistakesIn(panel, row, terms) {
   return found;
 }
 
-// What a wrong formula comes to. Undefined where shapes don't fit: it can still be chosen.
+// A wrong formula's value; undefined if shapes don't fit, though it can still be a choice.
 function worthOf(tree, env) {
   try {
     return evaluate(tree, env);
@@ -105,7 +105,7 @@ function isSame(x, y) {
   return entriesOf(x).every((e, k) => Math.abs(e - others[k]) <= 1e-8 * (1 + Math.abs(e)));
 }
 
-// Choices stand in an order that tells nothing, and stay in it.
+// A hash, to order the choices: arbitrary, but stable.
 const mixed = (text) => [...text].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 65521, 7);
 
 // The question before a step, at its numbers; null if there is nothing to ask.
@@ -121,7 +121,7 @@ function questionOf(panel, step) {
   const derivative = panel.derivative(row);
   const start = term ? "" : `${derivative} = `;
   const right = { text: start + written(tree, env), right: true };
-  // Wrong are those that differ whatever derivatives are put in: here one of them may be 0.
+  // Compare formulas at random derivatives, as here one of them may be 0.
   const anything = env.value.map((x) => elementwise(() => 1 + Math.random(), [x]));
   const elsewhere = { value: env.value, [kind]: anything };
   const ending = evaluate(tree, elsewhere);
@@ -141,7 +141,7 @@ function questionOf(panel, step) {
     wrongs,
     answer: isValue ? value : null,
     result: `${right.text}${right.text.endsWith(valueText(value)) ? "" : ` = ${valueText(value)}`}.`,
-    // What it is made of, by name.
+    // The numbers in it, by name.
     made: symbolsIn(tree).map((s) => [label(s.kind, s.row, env), env[s.kind][s.row]]),
   };
 }
@@ -149,7 +149,7 @@ function questionOf(panel, step) {
 // The cosine of π/2 is 6e−17, and 0 is right.
 const isEnough = (given, wanted) => Math.abs(given - wanted) <= ENOUGH * Math.abs(wanted) + 1e-15;
 
-// What a wrong number without a known mistake may come from.
+// A hint for a wrong number that matches no known mistake.
 function leadFor({ answer, made }, given) {
   const itself = made.find(([, x]) => isEnough(given, x));
   if (itself) return `That is ${itself[0]} itself.`;
@@ -159,11 +159,11 @@ function leadFor({ answer, made }, given) {
     if (x && isEnough(ratio, x)) return `It is ${name} times too large: a factor too many.`;
     if (x && isEnough(ratio, 1 / x)) return `It is ${name} times too small: a factor is missing.`;
   }
-  if (ratio < 0) return "The sign is wrong, and the size too.";
+  if (ratio < 0) return "Both the sign and the size are wrong.";
   return `It is ${given > answer ? "too large" : "too small"}: write down the formula first.`;
 }
 
-// The questions of a player. `host` is what it knows of the player: bar, panel(), paint(),
+// The questions of a player. `host` is its interface to the player: bar, panel(), paint(),
 // newInputs() and isFixed().
 function makeQuiz(host) {
   const { bar } = host;
@@ -209,13 +209,13 @@ function makeQuiz(host) {
     toggle.setAttribute("aria-pressed", on);
     bar.pause();
     forget();
-    // To the next question, or the first one.
+    // Go to the next question, or the first one.
     const all = [...host.panel().steps.keys()];
     const order = [...all.slice(bar.step()), ...all.slice(0, bar.step())];
     bar.go((on ? order.find(questionAt) : null) ?? bar.step());
   }
 
-  // act(entry) answers the open question; the entry is what has been tried at this step.
+  // act(entry) answers the open question; entry is the step's entry in `answers`.
   function judge(act) {
     if (!question) return;
     if (!answers.has(bar.step())) answers.set(bar.step(), { tried: [], verdict: "" });
@@ -248,12 +248,12 @@ function makeQuiz(host) {
   function giveUp() {
     judge((entry) => settle(entry, false));
   }
-  // Other numbers, and the question is open again.
+  // Change the numbers, which reopens the question.
   function newInputs() {
     answers.delete(bar.step());
     host.newInputs();
   }
-  // Right at the first try, and answered.
+  // [right at the first try, answered].
   function score() {
     const all = [...answers.values()].filter((one) => one.solved);
     return [all.filter((one) => one.right).length, all.length];
@@ -272,10 +272,10 @@ function makeQuiz(host) {
   function paintQuestion({ ask, answer, ...all }, entry, solved) {
     setText(asked, `What is ${ask}?`);
     setText(verdict, entry?.verdict ?? "");
-    // Who answered by keyboard stays where the answer is, and goes on from there.
+    // After an answer by keyboard, the focus moves to the verdict rather than getting lost.
     if (solved && [field, check, reveal].includes(document.activeElement)) verdict.focus();
     field.hidden = check.hidden = answer === null;
-    // What is answered goes out of sight, and leaves its place: an answer moves nothing.
+    // Hidden without changing the layout, so that an answer moves nothing.
     for (const part of [field, check, reveal]) part.style.visibility = solved ? "hidden" : "";
     others.hidden = host.isFixed();
     setClass(verdict, `c5-verdict ${!solved ? "c5-bad" : entry.right ? "c5-ok" : ""}`);
@@ -295,7 +295,7 @@ function makeQuiz(host) {
       setText(one.lastChild, said);
     });
   }
-  // Its mark stands where its number was.
+  // A choice's mark, right or wrong, replaces its number.
   function choiceButton({ text }, n) {
     const one = button("button.c5-row", make("small"), () => pick(n));
     one.append(make("span.c5-choice", text), make("span.c5-hidden"));

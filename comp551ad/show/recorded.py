@@ -1,9 +1,9 @@
 """What ran, as trees: ``Symbol``, ``Constant`` and ``Operation``.
 
-Nothing here knows a derivative. To get one, the pass itself (``push_forward``, ``pull_back``)
-walks over the row once more, on placeholders that record what is done to them; the tree is
-the recording. A symbol is a whole derivative, of the shape of its value (``pass["a5"]``),
-also where the pass keeps it smaller because it is uniform. ``formula`` writes trees down.
+There are no derivative rules here. To get a derivative's tree, the pass (``push_forward``,
+``pull_back``) processes the row again, on placeholders that record the operations on them. A symbol
+stands for a whole derivative, of the shape of its value (``pass["a5"]``), even where the pass
+stores a smaller one because it is uniform. ``formula`` writes trees down.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,14 +18,14 @@ from comp551ad.autodiff.primitives import PRIMITIVES, Primitive
 from comp551ad.autodiff.tape import Tape, Tracer, concrete
 from comp551ad.autodiff.trace import Pass, Trace
 
-MOST = 24  # symbols and operations in a formula that is written down to the inputs
+MOST = 24  # symbols and operations in a formula in terms of the inputs
 
 
 @dataclass(frozen=True, eq=False)
 class Symbol:
     """A value or a derivative of a node, by the node's row number.
 
-    kind is "value", "tangent" or "adjoint"; value the number behind it.
+    kind is "value", "tangent" or "adjoint"; value is the number or array that it stands for.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Symbol:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A number or an array that has no number in the list; ``word`` is how to call it."""
+    """A number or an array that isn't a row of the list; ``word`` is what to call it."""
 
     value: Any
     word: str | None = None
@@ -43,7 +43,7 @@ class Constant:
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """A primitive applied to trees, and what it gave."""
+    """A primitive applied to trees, and its result."""
 
     primitive: Primitive
     operands: tuple
@@ -71,10 +71,10 @@ def _operation(entry, tree_of):
 
 
 def expanded_trees(value_trees: Mapping[int, Tree]) -> dict[int, Tree]:
-    """How nodes follow from the inputs: the operands' trees are put in, down to the inputs.
+    """The nodes in terms of the inputs, with the operands' trees substituted recursively.
 
-    Where nodes are used again a tree would grow beyond all bounds; so an operand stays a symbol
-    where the whole would have more than ``MOST`` symbols and operations. The smallest go in first.
+    Reused nodes would make trees grow exponentially, so operands remain symbols where the whole
+    would have more than ``MOST`` symbols and operations. The smallest are substituted first.
     """
     trees: dict[int, Tree] = {}
     for k, tree in value_trees.items():
@@ -92,8 +92,8 @@ def expanded_trees(value_trees: Mapping[int, Tree]) -> dict[int, Tree]:
 def substituted(
     tree: Tree, trees: Mapping[tuple[str, int], Tree], tidy: Callable = lambda x: x
 ) -> Tree:
-    """A tree with other trees in place of symbols, by (kind, row number); then ``tidy`` is applied
-    to each operation."""
+    """A tree with trees substituted for symbols, by (kind, row number), and ``tidy`` applied to
+    each operation."""
     if isinstance(tree, Operation):
         operands = tuple(substituted(operand, trees, tidy) for operand in tree.operands)
         return tidy(replace(tree, operands=operands))
@@ -101,10 +101,10 @@ def substituted(
 
 
 def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[tuple]]:
-    """For each wanted row the terms of its derivative: (the edge's other node, operand, tree).
+    """For each wanted row, the terms of its derivative: (the edge's other node, operand, tree).
 
     In forward mode there is one per edge into it, in the order of the operands; in reverse mode one
-    per path, first user first (as on the slide).
+    per edge out of it, first user first (as on the slide).
     """
     found: dict[int, list[tuple]] = {row: [] for row in wanted}
     for row, entry in enumerate(run.trace.rows):
@@ -123,8 +123,8 @@ def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[tuple]]:
 def terms(
     trace: Trace, row: int, derivatives: dict[int, Symbol], walk: Callable
 ) -> list[tuple[int, int, Tree]]:
-    """Walk over one row with placeholders, also for the ``derivatives``, by ``push_forward`` or
-    ``pull_back``, and read (position, operand, term) off the tape."""
+    """Run ``push_forward`` or ``pull_back`` over one row with placeholders, also for the
+    ``derivatives``, and read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     ends = edges_of(entry)
     if not ends:
@@ -134,7 +134,7 @@ def terms(
     symbols += derivatives.values()
     number = {o: k for k, o in enumerate(values)}
     with Tape() as tape:
-        # What a rule makes of data is data.
+        # What a rule computes from data is data.
         tape.origins = trace.origins
         inputs = [tape.add_input(symbol.value, "symbol") for symbol in symbols]
         rows: list[tuple] = [("input", x) for x in inputs[: len(values) - 1]]
@@ -149,7 +149,7 @@ def terms(
 
 
 def _tree(result, rows, symbols) -> Tree:
-    """What a rule returned, as a tree."""
+    """A rule's result as a tree."""
 
     def tree_of(k):
         if k < len(symbols):
@@ -160,15 +160,15 @@ def _tree(result, rows, symbols) -> Tree:
 
 
 def closed_form(tree: Tree, values: Mapping, derivatives: Mapping) -> Any:
-    """A derivative in terms of the inputs, as a reader would leave it on the slide.
+    """A derivative in terms of the inputs, simplified as on the slide.
 
     Args:
         tree: the derivative's formula.
-        values, derivatives: row number -> the tree to put in for a value, for a derivative.
+        values, derivatives: row number -> the tree to substitute for a value, for a derivative.
 
     Returns:
-        The tree; None where one to put in is None, or it would have more than ``MOST`` symbols and
-        operations.
+        The tree; None if one to substitute is None, or if it would have more than ``MOST`` symbols
+        and operations.
     """
     known: dict[tuple[str, int], Any] = {
         (kind, row): (values if kind == "value" else derivatives)[row]
@@ -213,7 +213,7 @@ def simplified(tree: Operation) -> Tree:
 
 
 def _scaled(tree):
-    """A number and what it multiplies: (−2, x) for −2·x, (2, None) for 2."""
+    """A tree's numeric factor and the rest: (−2, x) for −2·x, (2, None) for 2."""
     if (number := number_of(tree)) is not None:
         return number, None
     if isinstance(tree, Operation) and tree.primitive.name == "negative":
@@ -227,7 +227,7 @@ def _scaled(tree):
 
 
 def _times(number, x=None):
-    """A number times a tree, as one writes it."""
+    """A number times a tree, in its usual notation: −x rather than −1·x."""
     if number == 0 or x is None:
         return Constant(number) if number else ZERO
     if number == 1:
@@ -239,16 +239,16 @@ def _times(number, x=None):
 
 
 def number_of(tree: Any) -> Any:
-    """The number that a tree is, or None."""
+    """The tree's value if it is a constant number, else None."""
     if isinstance(tree, Constant) and np.ndim(tree.value) == 0:
         return float(tree.value)
     return None
 
 
 def total(trees: Iterable) -> Tree:
-    """The sum of the terms; terms that are zero by their rule are left out.
+    """The sum of the terms, without those that a rule says are zero.
 
-    It is a sum of two sums, and so on: that reads the same, and is not too deep for recursion.
+    It is a balanced tree of sums, which reads the same and isn't too deep for recursion.
     """
     trees = [t for t in trees if t is not ZERO]
     if len(trees) < 2:

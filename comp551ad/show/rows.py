@@ -1,14 +1,14 @@
-"""Rows: a trace, and a pass over it, as inert data: strings and plain numbers, nothing else.
+"""Rows: a trace, and a pass over it, as inert data, only strings and plain numbers.
 
-Tables, graphs and steppers read what ``rows_of`` gives, and do no mathematics.
+Tables, graphs and steppers use what ``rows_of`` returns and do no mathematics.
 
-    Rows                 the whole: the function, the mode, one Row per node, the steps
+    Rows                 the function, the mode, one Row per node, the steps
       Row                a node: its labels, its formula, its value
         Derivative       its tangent or adjoint: formula, value
           Term           one path's share of it (S04)
       Step               one step of the pass, and what no later step needs (S13)
 
-Where something is written in symbols it is a ``Formula``: ``.text``, ``.latex``, ``.html``.
+Anything written in symbols is a ``Formula``, with ``.text``, ``.latex`` and ``.html``.
 """
 
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ __all__ = [
     "rows_of",
 ]
 
-# What nodes go by: a₅, or the user's own names.
+# What nodes are called: a₅, or the user's own names.
 NAMES = "labels", "names"
 # A longer trace shows its first and its last rows, and no steps.
 MOST_ROWS = 120
@@ -50,7 +50,7 @@ class Term:
 
     Attributes:
         node: the node at the edge's other end: in forward mode an operand, in reverse mode a user.
-        operand: which operand of the upper node the edge goes to, from 0.
+        operand: the position, from 0, of the edge's lower node among the upper node's operands.
         formula, value, value_text: the share; value is None for an array.
     """
 
@@ -63,12 +63,12 @@ class Term:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a node has: a value, and with a pass a derivative.
+    """A node's value, or its derivative in a pass.
 
     Attributes:
-        label: a₅, ȧ₅ or ā₅; or the name in ``names="names"``.
-        formula: its right-hand side, in symbols.
-        value, value_text: what it is; value is None for an array.
+        label: a₅, ȧ₅ or ā₅; with ``names="names"``, the name.
+        formula: the right-hand side, in symbols.
+        value, value_text: the number; value is None for an array.
     """
 
     label: Formula
@@ -78,7 +78,7 @@ class Quantity:
 
     @property
     def equation(self) -> Formula:
-        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅; for an input a₁ = w0, or w0 alone by its own name."""
+        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅; for an input a₁ = w0, or just w0 with its own name."""
         if self.formula.text == self.label.text:
             return self.label
         return formula.assignment(self.label, self.formula)
@@ -101,8 +101,8 @@ class Derivative(Quantity):
     """A node's tangent or adjoint.
 
     Attributes:
-        closed: in terms of the inputs, where everything is a number and it is short; else None.
-        terms: the paths that it is the sum of.
+        closed: in terms of the inputs, if all values are numbers and it is short; else None.
+        terms: the shares that add up to it.
     """
 
     closed: Formula | None
@@ -110,7 +110,7 @@ class Derivative(Quantity):
 
     @property
     def shown_value(self) -> Formula:
-        """The value, after its closed form where there is one: x·cos(w1·x + w0) = −0.8011."""
+        """The value, after its closed form if there is one: x·cos(w1·x + w0) = −0.8011."""
         value = formula.as_formula(self.value_text)
         if self.closed is None or self.closed.text == self.value_text:
             return value
@@ -124,11 +124,11 @@ class Row(Quantity):
     Attributes:
         index: its number in the list, from 1.
         name: the variable's name as the user wrote it, or "".
-        operation: a sign for a graph's node, such as "sin" or "0.5·"; "" for an input.
-        operands: per edge into it (operand's position, the other node's number).
-        expanded: in terms of the inputs' names, as far as that is short.
-        shape: of its value.
-        derivative: of the pass; None where there is only a trace.
+        operation: the sign in a graph's node, such as "sin" or "0.5·"; "" for an input.
+        operands: for each edge into it, (operand's position, the other node's number).
+        expanded: in terms of the inputs' names, unless that gets too long.
+        shape: the shape of its value.
+        derivative: its derivative in the pass; None for a trace.
         state: in a still "current", "done", "waiting" or "discardable".
     """
 
@@ -143,7 +143,7 @@ class Row(Quantity):
 
     @property
     def key(self) -> str:
-        """What the node is called in a picture and on the page: "a5"."""
+        """The node's id in a picture and on the page: "a5"."""
         return f"a{self.index}"
 
     @property
@@ -162,9 +162,9 @@ class Step:
 
     Attributes:
         number: from 1.
-        node: whose turn it is.
+        node: the node that it is about.
         finds: ("value",), ("value", "derivative") or ("derivative",).
-        drops: (node, "value" or "derivative") of all that no later step needs; results stay.
+        drops: each (node, "value" or "derivative") last needed by this step, except the results.
         drops_text: the same as labels: "a₄, ȧ₄, a₁, ȧ₁".
     """
 
@@ -182,11 +182,11 @@ class Rows:
     Attributes:
         function: the recorded function's name.
         mode: "values" (a trace), "forward" or "reverse".
-        about: the input that forward mode is for, the output that reverse mode is for, or "".
+        about: forward mode's input, reverse mode's output, or "".
         rows: a1 first.
-        steps: in forward mode one per node; in reverse mode the evaluation, then the way back.
+        steps: in forward mode one per node; in reverse mode the evaluation, then the backward pass.
         left_out: how many rows in the middle of a long trace are not in ``rows``.
-        messages: in a still, what edges carry at its step, by their names in ``layout``.
+        messages: in a still, the texts on edges at its step, by ``layout.edge_key``.
     """
 
     function: str
@@ -203,14 +203,14 @@ class Rows:
 
     @property
     def subject(self) -> str:
-        """Which derivatives these are; "" for a trace."""
+        """Which derivatives are shown; "" for a trace."""
         ways = {"forward": "with respect to", "reverse": "of"}
         way = ways.get(self.mode)
         return f"derivatives {way} {self.about}" if way else ""
 
     @property
     def kept(self) -> list[int]:
-        """How many numbers are kept after each step: found by then, and needed later."""
+        """How many numbers are kept after each step: already computed and still needed."""
         return list(accumulate(len(s.finds) - len(s.drops) for s in self.steps))
 
 
@@ -218,9 +218,9 @@ def rows_of(shown: Shown | Rows, names: str = "labels") -> Rows:
     """A trace, or a pass over it, as rows.
 
     Args:
-        shown: from ``record``, ``forward`` or ``reverse``; rows stay what they are.
-        names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" writes the user's own
-            names where there are some: Q = X·V.
+        shown: from ``record``, ``forward`` or ``reverse``; rows are returned as they are.
+        names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" uses the user's own names
+            where there are some: Q = X·V.
 
     Raises:
         TypeError: ``shown`` is something else.
@@ -230,13 +230,13 @@ def rows_of(shown: Shown | Rows, names: str = "labels") -> Rows:
         return shown
     one_of("names", names, NAMES)
     expect("shown", shown, Shown, "what record, forward or reverse returned")
-    # The pass itself has warned of what overflows.
+    # The pass has already warned of overflows.
     with np.errstate(all="ignore"):
         return _Reading(shown, names).rows()
 
 
 class _Reading:
-    """A trace or a pass on its way to rows: trees first, then their texts."""
+    """Converts a trace or a pass to rows: trees first, then their texts."""
 
     def __init__(self, shown, names):
         self.trace = trace = shown if isinstance(shown, Trace) else shown.trace
@@ -270,7 +270,7 @@ class _Reading:
     # -- derivatives
 
     def _right_hand_side(self, k):
-        """A derivative's formula: the seed, if the pass starts here, and the terms."""
+        """A derivative's formula: the seed, if the node has one, plus the terms."""
         seeds = self.derivatives.seeds
         trees = [recorded.Constant(seed, "seed") for row, seed in seeds if row == k]
         return recorded.total([*trees, *(tree for *_, tree in self.terms[k])])
@@ -323,7 +323,7 @@ class _Reading:
     # -- steps
 
     def _steps(self):
-        """Each step, with what nobody needs after it: what a formula uses is needed until then."""
+        """Each step, with what is no longer needed after it."""
         plan = [(k, ("value",)) for k in self.chosen]
         if self.mode == "forward":
             plan = [(k, ("value", "derivative")) for k in self.chosen]
@@ -338,7 +338,7 @@ class _Reading:
             if "derivative" in finds:
                 for kind, row in recorded.symbols_in(self.trees[k]):
                     last[row, "value" if kind == "value" else "derivative"] = number
-        # The results stay.
+        # Results are never dropped.
         outputs, inputs = self.trace.outputs, self.trace.inputs
         ends = {"forward": outputs, "reverse": inputs}.get(self.mode, ())
         for k in outputs:

@@ -1,12 +1,12 @@
-"""Players for ideas that are not a trace: descent, differences, symmetries, depth, batches, paths.
+"""Players for ideas that aren't traces: descent, differences, symmetries, depth, batches, paths.
 
-Frames with a picture each, played by the same player as the steppers'. Each function below draws
-one idea; ``PicturePlayer`` takes any frames, so that a lecturer can make one of their own.
+Each frame has a picture, and the steppers' player plays the frames. Each function below draws one
+idea; ``PicturePlayer`` takes any frames, so that lecturers can make their own players.
 
     descent_player       a descent: boundary, cost and gradient norms together (S09)
     difference_player    the step of a difference and its error (S10)
-    symmetry_player      weights that are moved, and what becomes of the loss (S02)
-    depth_player         a signal on its way through the layers of a deep network (S17)
+    symmetry_player      moved weights, and their effect on the loss (S02)
+    depth_player         a signal passing through the layers of a deep network (S17)
     batch_norm_player    batch normalization in training, then at test time (S18)
     path_player          the chain rule, path by path (S04)
 """
@@ -51,36 +51,36 @@ __all__ = [
     "symmetry_player",
 ]
 
-# Frames with two pictures side by side; with two plots, which have larger text; with one plot.
+# Figures with two axes side by side; with two standard plots, which have larger text; with one.
 MARGINS = dict(left=0.08, bottom=0.17, right=0.98, top=0.9, wspace=0.24, hspace=0.62)
 PAIR = {"figsize": (6.6, 3.5), "dpi": 84, "gridspec_kw": MARGINS}
 TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
 ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
-# Points by which the text in them is smaller than in a plot of its own.
+# Their text is this many points smaller than in a separate plot.
 SMALLER = 3
-# A frame's entries that a still shows as paragraphs.
+# The entries of a frame that a still shows as paragraphs.
 WORDS = "title", "rule", "numbers", "result", "note"
-# Of a histogram.
+# Bins of a histogram.
 BINS = 41
-# Colours of a picture: enough for the palette, and a third of the bytes.
+# Colours in a picture: enough for the palette, with a third of the bytes.
 COLOURS = 48
 
 
 class PicturePlayer(LivePlayer):
-    """A player over pictures; a notebook shows it, and its last frame where no script runs.
+    """A player for pictures; where scripts don't run, it shows its last frame.
 
     Attributes:
-        label: what it shows, for those who can't see it.
+        label: the accessible name.
         frames: dicts of texts: ``title``, ``html`` and optionally ``rule``, ``numbers``,
-            ``result``, ``note``; the module ``player`` explains them.
+            ``result``, ``note``; see the module ``player``.
     """
 
     def __init__(self, label: str, frames: Iterable[dict]):
-        """Keep the frames.
+        """Check and store the frames.
 
         Raises:
-            TypeError: one isn't a dict of texts.
-            ValueError: there is none, or one lacks its title or its HTML.
+            TypeError: a frame isn't a dict of texts.
+            ValueError: there are no frames, or one lacks its title or HTML.
         """
         expect("label", label, str, "words for those who can't see the player")
         expect("frames", frames, Iterable, "dicts with title and html")
@@ -121,16 +121,16 @@ def descent_player(
     class_names: Sequence[str] | None = None,
     frames: int = 24,
 ) -> PicturePlayer:
-    """A descent that has run, frame by frame: decisions, cost and gradients (S09).
+    """A finished descent, frame by frame: decisions, cost and gradients (S09).
 
     ``training_player`` runs one in the page.
 
     Args:
         descent: what ``gradient_descent`` or ``descend`` returned, with its history.
-        X, Y: N x 2 or N x 3 inputs (the bias among them), N x C one-hot.
+        X, Y: N x 2 inputs, or N x 3 including the bias; N x C one-hot.
         predict: predict(X, *parameters) -> scores, rows x C.
         class_names: names of the classes.
-        frames: how many, evenly spread over log(1 + iteration).
+        frames: the number of frames, evenly spaced in log(1 + iteration).
 
     Raises:
         ValueError: fewer than two frames; or as in ``plot_decision_boundary``.
@@ -182,11 +182,11 @@ def descent_player(
 def difference_player(
     f: Callable[[float], float], x: float, slope: float
 ) -> PicturePlayer:
-    """The step of the central difference: a chord that turns into the tangent, then noise (S10).
+    """The step of the central difference: a chord that nears the tangent, then noise (S10).
 
     Args:
         f: a function of one number.
-        x: the point at which the slope is estimated.
+        x: the point at which to estimate the slope.
         slope: the true slope there.
 
     Raises:
@@ -196,7 +196,7 @@ def difference_player(
     x, slope = finite_number("x", x), finite_number("slope", slope)
 
     def at(point):
-        """The value of f; nan, where it has none, leaves a gap in a curve."""
+        """The value of f, without warnings; a nan leaves a gap in the curve."""
         with np.errstate(all="ignore"):
             return f(point)
 
@@ -240,10 +240,10 @@ def symmetry_player(
     moves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     cost: Callable[[np.ndarray, np.ndarray], float],
 ) -> PicturePlayer:
-    """Weights that are moved, and a loss that stays the same or doesn't (S02).
+    """Moved weights, and a loss that stays the same or changes (S02).
 
     Args:
-        moves: the move in words -> the weights (W, V) after it; the first is the start.
+        moves: description of a move -> the weights (W, V) after it; the first is the start.
         cost: cost(W, V) -> a number.
 
     Raises:
@@ -276,7 +276,7 @@ def symmetry_player(
 
 
 def _weights_html(name, weights):
-    """A matrix in numbers, the bluer the more negative, the more orange the more positive."""
+    """A matrix of numbers, bluer for more negative, more orange for more positive ones."""
     middle = len(palette.HEAT) // 2
     shares = weights / (np.abs(weights).max() or 1.0)
     levels = np.rint(middle * (1 + np.sign(shares) * np.sqrt(np.abs(shares))))
@@ -295,10 +295,10 @@ def _weights_html(name, weights):
 
 
 def depth_player(signals: Mapping[str, Sequence[ArrayLike]]) -> PicturePlayer:
-    """A signal on its way through the layers: one histogram for each network (S17).
+    """A signal passing through the layers: one histogram for each network (S17).
 
     Args:
-        signals: a network's name -> its layers' arrays, the lowest first; all of one depth.
+        signals: network's name -> its layers' arrays, lowest first; all of the same depth.
 
     Raises:
         ValueError: the networks differ in depth, or a layer is empty or not finite.
@@ -352,7 +352,7 @@ def depth_player(signals: Mapping[str, Sequence[ArrayLike]]) -> PicturePlayer:
 
 
 def _size(values):
-    """The root mean square; scaled, so that squares neither overflow nor vanish."""
+    """The root mean square, scaled so that squares neither overflow nor underflow."""
     scale = np.abs(values).max() or 1.0
     return float(scale * np.sqrt(np.mean(np.square(values / scale))))
 
@@ -365,12 +365,12 @@ def batch_norm_player(
     queries: ArrayLike,
     rate: float = 0.1,
 ) -> PicturePlayer:
-    """One unit under batch normalization: batch by batch in training, then at test time (S18).
+    """Batch normalization of one unit: batch by batch in training, then at test time (S18).
 
     Args:
         batches: the unit's inputs, an array (N,) for each batch.
-        queries: its inputs at test time, one number at a time.
-        rate: how fast the running averages follow.
+        queries: its inputs at test time, normalized one at a time.
+        rate: the rate of the running averages.
 
     Raises:
         ValueError: there are no batches, one has fewer than two values, or something is nan
@@ -407,7 +407,7 @@ def batch_norm_player(
             "note": "Normalized by its own mean, every value would become β.",
         }
         words.append(said)
-    # The same limits in all frames, which hold all points.
+    # All frames have the same limits, which include all points.
     widest = [np.abs(np.concatenate(rows)).max() for rows in zip(*points, strict=True)]
     reaches = widest[0] or 1.0, max(4, widest[1])
 
@@ -451,7 +451,7 @@ def path_player(
         start, end: names of two nodes.
 
     Raises:
-        ValueError: no path leads from start to end, or there is a circle.
+        ValueError: no path leads from start to end, or there is a cycle.
     """
     speeds = edges(speeds)
     paths = list(_paths(speeds, start, end))
@@ -489,7 +489,7 @@ def _paths(speeds, start, end, before=()):
     if start in before:
         circle = " → ".join(map(str, way[way.index(start) :]))
         raise ValueError(
-            f"speeds: got the circle {circle}, expected edges without circles"
+            f"speeds: got the cycle {circle}, expected edges without cycles"
         )
     if start == end:
         yield []
@@ -506,11 +506,11 @@ def _signed(x):
 
 
 def _played(label, words, draw, look=PAIR, rows=1, columns=2):
-    """A player with a frame for each of the ``words``: an image, in few colours, of what
-    ``draw(k, *axes)`` draws for the k-th, with the words as its alternative text."""
+    """A player with a frame for each of the ``words``: an image with few colours that
+    ``draw(k, *axes)`` draws, with the words as its alternative text."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
-    # It comes with matplotlib.
+    # A dependency of matplotlib.
     from PIL import Image
 
     frames = []
@@ -533,5 +533,5 @@ def _played(label, words, draw, look=PAIR, rows=1, columns=2):
 
 
 def _dress(ax, title, xlabel=""):
-    """As ``dress`` does, in the smaller letters of a frame."""
+    """``dress`` with the smaller text of a frame."""
     dress(ax, title, xlabel, "", smaller=SMALLER)

@@ -1,11 +1,10 @@
-"""Steppers: step through a pass, in a notebook or on a page with no Python behind it.
+"""Steppers: step through a pass, in a notebook or on a page without Python.
 
 >>> ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2")
 
-Forward mode, reverse mode, and the two side by side. A notebook shows a still of the current step
-(picture, formula, table), and a script that makes a live player of it. Where scripts don't run, the
-still remains. It shows what is known at its step and nothing that comes later, so that it gives no
-answer away.
+Forward mode, reverse mode, and both side by side. A notebook contains a still of the current step
+(picture, formula, table) and a script that makes it a live player. Where scripts don't run, the
+still remains. It shows only what is known at its step, so that it gives no answers away.
 """
 
 import functools
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
 
-# Inputs that one line names.
+# A still lists at most twice this many equations: two per input in forward mode.
 MOST_LISTED = 6
-# Characters that an edge carries.
+# Longest text on an edge, in characters.
 LONGEST_MESSAGE = 26
 BLANK = as_formula("")
 
@@ -42,9 +41,9 @@ class PassStep(NamedTuple):
     """One step of a player.
 
     Attributes:
-        nodes: whose turn it is: a node, or all inputs together.
-        finds: what it works out: "value", "derivative", both or nothing.
-        term: the path whose share it shows, before the sum of them all; else None.
+        nodes: the node that it is about, or all inputs together.
+        finds: what it computes: "value", "derivative", both or nothing.
+        term: the share that it shows, before their sum; else None.
     """
 
     nodes: tuple[int, ...]
@@ -53,8 +52,8 @@ class PassStep(NamedTuple):
 
 
 def plan_of(rows: Rows) -> list[PassStep]:
-    """The steps of a player: the inputs together, then node by node; on the way back a node that
-    is used several times takes a step for each path's share, and one for their sum."""
+    """The steps of a player: the inputs together, then node by node; in the backward pass, a node
+    that is used several times takes a step for each share and one for their sum."""
     row = {r.index: r for r in rows.rows}
     inputs = [s for s in rows.steps if "value" in s.finds and not row[s.node].operands]
     plan = []
@@ -70,12 +69,12 @@ def plan_of(rows: Rows) -> list[PassStep]:
 
 
 class Player:
-    """What a notebook shows of one pass, or of two side by side.
+    """The display of one pass, or of two side by side.
 
     Attributes:
         names: "labels" or "names".
         predict: whether the player opens with its questions on.
-        passes: the steppers over one pass each.
+        passes: the steppers, one per pass.
     """
 
     _value = 0
@@ -89,8 +88,8 @@ class Player:
 
     @property
     def frames(self) -> list[dict]:
-        """What each step shows: the node's key, its formula, and what it comes to; of two passes
-        those of the longer one."""
+        """What each step shows: the node's key, its formula, and its value; for two passes, the
+        frames of the longer one."""
         return max((one.frames for one in self.passes), key=len)
 
     def __len__(self) -> int:
@@ -111,17 +110,17 @@ class Player:
         self._value = count("value", step, 0, len(self) - 1)
 
     def still(self, step: int | None = None) -> View:
-        """One step to look at, the current one or ``step``; it never moves.
+        """One step without a script: the current one, or ``step``.
 
         Raises:
-            ValueError: there is no step of this number.
+            ValueError: ``step`` is out of range.
         """
         step = self._value if step is None else count("step", step, 0, len(self) - 1)
         texts, htmls = zip(*(one._shown(step) for one in self.passes), strict=True)
         return View("\n\n".join(texts), "\n".join(["<div>", *htmls, "</div>"]))
 
     def data(self) -> dict:
-        """The player as data for the page; ``player`` explains it."""
+        """The player's data for the page; see ``player``."""
         return {
             "kind": "program",
             "label": self._title(),
@@ -133,11 +132,11 @@ class Player:
         }
 
     def player_html(self, script: bool = True) -> str:
-        """The player as HTML, with or without the script that all players share."""
+        """The player as HTML, with or without the shared script."""
         return player_html(self.data(), self.still()._repr_html_(), script)
 
     def widget(self) -> "PlayerWidget":
-        """The same player as an ipywidget, to be linked, observed and laid out with others.
+        """The same player as an ipywidget, which can be linked, observed and laid out with others.
 
         Raises:
             MissingExtra: the package anywidget isn't installed.
@@ -158,8 +157,8 @@ class Stepper(Player):
 
     Attributes:
         run: the pass.
-        rows: the same as rows.
-        steps: the steps.
+        rows: the pass as ``Rows``.
+        steps: its steps.
     """
 
     def __init__(
@@ -207,10 +206,10 @@ class Stepper(Player):
         mode, function = self.run.mode.capitalize(), self.rows.function
         return f"{mode} mode through {function}: {self.rows.subject}"
 
-    # -- one step: what it finds, what is known by then
+    # -- one step: what it computes, what is known by then
 
     def _shown(self, step):
-        """A step as text, and as HTML with neither script nor style sheet."""
+        """A step as text, and as HTML without scripts or style sheets."""
         step = min(step, len(self) - 1)
         lines, rows = self._lines(self.steps[step]), self._rows_at(step)
         where = f"{step + 1} of {len(self)}"
@@ -222,7 +221,7 @@ class Stepper(Player):
         return "\n".join([*text, table_text(rows)]), "\n".join(html)
 
     def _found(self, step):
-        """(equation, value) of all that a step works out."""
+        """(equation, value) of everything that a step computes."""
         if step.term is not None:
             return [(step.term.formula, step.term.value_text)]
         rows = [self.rows.row(node) for node in step.nodes]
@@ -230,7 +229,7 @@ class Stepper(Player):
         return [(one.equation, one.value_text) for one in ones]
 
     def _asks(self, step):
-        """Whether a step is a question: then nothing shows what it asks for."""
+        """Whether a step is a question, whose answer must not be shown."""
         is_derivative = step.term is not None or "derivative" in step.finds
         return self.predict and len(step.nodes) == 1 and is_derivative
 
@@ -243,7 +242,7 @@ class Stepper(Player):
         return found[: 2 * MOST_LISTED] + rest
 
     def _rows_at(self, step):
-        """The rows as far as they are known at a step; the rest is left blank."""
+        """The rows as known at a step, with the rest blank."""
         now = self.steps[step]
         known = {
             (node, what)
@@ -277,7 +276,7 @@ class Stepper(Player):
         return replace(self.rows, rows=tuple(rows), messages=self._messages(now))
 
     def _messages(self, step):
-        """Edge's key -> what it carries at a step: ā₇·sin a₅ = 0.5985, as long as there is room."""
+        """Edge's key -> its text at a step: ā₇·sin a₅ = 0.5985, or just the value if too long."""
         if len(step.nodes) > 1 or self._asks(step):
             return {}
         row, messages = self.rows.row(step.nodes[0]), {}
@@ -308,7 +307,7 @@ class ForwardStepper(Stepper):
         names: str = "labels",
         predict: bool = False,
     ):
-        """Run forward mode, and get ready to step through it.
+        """Run forward mode and plan its steps.
 
         Args:
             trace: from ``record``.
@@ -341,8 +340,8 @@ class ReverseStepper(Stepper):
 class ModesStepper(Player):
     """Step through both modes at once, side by side on the same trace (S12–S16).
 
-    At step k each shows what it knows after its k-th step. Forward mode, which takes value
-    and tangent of a node together, is done first and waits.
+    Step k shows each pass after its own k-th step. Forward mode, which computes a node's value and
+    tangent together, finishes first.
 
     Attributes:
         forward, reverse: the two steppers.

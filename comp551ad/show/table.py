@@ -1,12 +1,12 @@
 """Evaluation tables: rows -> the slide's table, as text and as HTML (S12, S14).
 
-One line a node, a₁ first. On the left its formula in terms of the inputs, then how it was
-computed, and its value; with a pass also its tangent or adjoint and what that comes to. In
-reverse mode the right half is read from the bottom up.
+One line per node, a₁ first: its formula in terms of the inputs, how it was computed, and its
+value; with a pass, also the formula and the value of its tangent or adjoint. In reverse mode the
+right half is read from the bottom up.
 
 The text is aligned for a monospaced font and is the same on every machine. The HTML has neither
-scripts nor style sheets, so that an untrusted notebook shows it, and takes its colours from the
-page around it.
+scripts nor style sheets, so that an untrusted notebook displays it, and inherits the page's
+colours.
 """
 
 import html
@@ -18,21 +18,21 @@ from .rows import Rows, Shown, rows_of
 
 __all__ = ["table_html", "table_text"]
 
-# Characters of a formula in the text table, and in a cell of the HTML one.
+# Longest formula in the text table and in a cell of the HTML table, in characters.
 LONGEST, WIDEST = 56, 80
 DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
 
 
 def table_text(shown: Rows | Shown) -> str:
-    """The table in plain text; no line ends in spaces."""
+    """The table in plain text, without trailing spaces."""
     rows = rows_of(shown)
     lines = [heads(rows), *_lines(rows, lambda cell, _: _shorten(cell.text))]
     return "\n".join([caption(rows), "", aligned(lines)])
 
 
 def aligned(lines: list[list[str]], right: bool = False) -> str:
-    """Lines of cells as text in columns, the first line as heads; ``right``: all columns but
-    the first are numbers."""
+    """Lines of cells as aligned text, the first line as heads; ``right``: right-align all columns
+    but the first."""
     widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
     lines = [lines[0], ["─" * w for w in widths], *lines[1:]]
 
@@ -45,8 +45,8 @@ def aligned(lines: list[list[str]], right: bool = False) -> str:
 
 
 def table_html(shown: Rows | Shown) -> str:
-    """The table as HTML; all that comes from the user's program is escaped. Formulas that are too
-    wide for a column stand below it, folded."""
+    """The table as HTML, with everything from the user's program escaped. Formulas that are too
+    wide for a column are in collapsed sections below it."""
     rows = rows_of(shown)
     parts = [html_table(caption(rows), heads(rows), _lines(rows, _cell))]
     for cell in itertools.chain(*map(_line, rows.rows)):
@@ -59,7 +59,7 @@ def table_html(shown: Rows | Shown) -> str:
 
 
 def _cell(cell, row):
-    """A formula, or of one that is too wide how many terms it has, or how it begins."""
+    """A formula; if it is too wide, its number of terms or its beginning."""
     if columns(cell.text) <= WIDEST:
         return cell.html
     terms = row.derivative.terms if row.derivative else ()
@@ -71,7 +71,7 @@ def _cell(cell, row):
 def html_table(
     caption: str, heads: list[str], lines: list[list[str]], right: bool = False
 ) -> str:
-    """A table that needs no style sheet; the cells are HTML, the caption and the heads text."""
+    """A table that needs no style sheet; cells are HTML, the caption and heads plain text."""
     style = "padding:3px 14px 3px 0;white-space:nowrap"
     styles = [
         f"text-align:{'right' if right and k else 'left'};{style}"
@@ -113,7 +113,7 @@ def heads(rows: Rows) -> list[str]:
 
 
 def _lines(rows, write):
-    """The cells of each line; ``write`` makes one of a formula and its row."""
+    """The cells of each line, as ``write(formula, row)`` returns them."""
     lines = [[write(cell, row) for cell in _line(row)] for row in rows.rows]
     if rows.left_out:
         lines.insert(len(lines) // 2, ["…"] * len(lines[0]))
@@ -125,7 +125,7 @@ def _line(row):
     d = row.derivative
     if d is None:
         return left
-    # In a still a derivative that isn't known yet has no value, and no formula that tells it.
+    # In a still, a derivative that isn't known yet shows neither its value nor its formula.
     equation = d.equation if d.value_text else as_formula("")
     return [*left, equation, d.shown_value]
 

@@ -1,17 +1,17 @@
-// Training, live: a network on points of a plane, and a descent on a surface.
+// Live training: a network on points in the plane, and descent on a surface.
 //
-// The gradient of the network is a program that Python's writer wrote from the recorded cost. That of
-// the surface comes from the engine, so that a typed function has one as well.
+// The network's gradient is a program that write_gradient wrote from the recorded cost. The surface's
+// comes from the engine, so that typed functions have one too.
 
-const PICTURE = 16; // milliseconds
-const GRID = 56; // cells of a map, each way
-const COUNTS = [1, 10, 100, 1000]; // steps from one picture to the next
+const PICTURE = 16; // milliseconds per frame
+const GRID = 56; // rows and columns of a map's cells
+const COUNTS = [1, 10, 100, 1000]; // steps per frame
 const RATES = { min: -3, max: 1.5, step: 0.05 }; // exponents of the learning rate
 const UNITS = [1, 2, 3, 4, 8, 16, 32];
 const BANDS = 12; // of a surface's height
-const MOST_STEPS = 2000; // of a path that are drawn
+const MOST_STEPS = 2000; // drawn of a path
 const BLUE = [0, 114, 178];
-// Marks of the classes, which differ in shape as well as in colour.
+// The classes' marks differ in shape as well as in colour.
 const MARKS = [
   ["M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0", BLUE],
   ["M-4,-4h8v8h-8z", [230, 159, 0]],
@@ -24,8 +24,8 @@ const LINES = [
   { stroke: "#009e73", "stroke-dasharray": "2 3" },
 ];
 
-// What both have: buttons, a learning rate, a loop that runs once a picture. advance(count) answers
-// whether there is more to come.
+// Shared by both: buttons, a learning rate, a loop that runs once per frame. advance(count) returns
+// whether to go on.
 function makeDescent(root, { count, rate, advance, restart, paint }) {
   const { toggle, pause } = makePlay(root, PICTURE, () => {
     const goesOn = advance(Number(many.value));
@@ -63,8 +63,8 @@ function makeDescent(root, { count, rate, advance, restart, paint }) {
   return { bar, lr, pause };
 }
 
-// A part of a plane, from and to across and up: cells of colour, and drawings over them, all placed
-// by their share of the width and height; and the names of the axes.
+// A part of the plane, `across` and `up` being [from, to]: coloured cells, drawings over them, placed
+// by their share of the width and height, and the names of the axes.
 function makePlane(label, across, up) {
   const canvas = make("canvas", { width: GRID, height: GRID });
   const axes = [
@@ -76,26 +76,26 @@ function makePlane(label, across, up) {
   const ink = canvas.getContext("2d");
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
   const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
-  // A drawing takes no numbers as large as those of a point that runs away.
+  // A diverging point has coordinates too large for SVG.
   const near = (x) => Math.max(-1e6, Math.min(1e6, x));
   const placeOf = ([x, y]) => [(x - across[0]) / wide, (up[1] - y) / tall].map(near);
   const middle = (k) => (k + 0.5) / GRID;
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
   );
-  // colourOf(k) is [red, green, blue, opaque] of a cell.
+  // colourOf(k) is a cell's [red, green, blue, alpha].
   function fill(colourOf) {
     const picture = ink.createImageData(GRID, GRID);
     for (let k = 0; k < GRID * GRID; k++) picture.data.set(colourOf(k), 4 * k);
     ink.putImageData(picture, 0, 0);
   }
-  // A drawing of pixels at a point.
+  // Place a drawing, whose size is in pixels, at a point.
   function put(part, point) {
     const [x, y] = placeOf(point);
     part.setAttribute("x", `${100 * x}%`);
     part.setAttribute("y", `${100 * y}%`);
   }
-  // take(what is under the pointer) tells whether it can be moved; move(point) moves it.
+  // take(the element under the pointer) returns whether it can be dragged; move(point) moves it.
   function drag(take, move) {
     let held = false;
     const share = (x, from, length) => Math.max(0, Math.min(1, (x - from) / length));
@@ -119,7 +119,7 @@ function makePlane(label, across, up) {
   return { plane, over, cells, placeOf, fill, put, drag, name };
 }
 
-// Curves that are stretched over all of a drawing.
+// Curves in unit coordinates, stretched over the whole drawing.
 const stretched = (...curves) =>
   draw("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none" }, ...curves);
 
@@ -135,7 +135,7 @@ function makeCurves(label, names) {
   const across = draw("text", end, "iterations →");
   const svg = draw("svg", axes, across, ...legend, stretched(...curves));
   const element = make("div.c5-curves", { role: "img", "aria-label": label }, svg);
-  // Powers of ten, at most a dozen.
+  // Powers of ten, at most twelve.
   function powers(from, to) {
     const all = Array.from({ length: to - from + 1 }, (_, k) => from + k);
     return all.filter((n) => n % Math.ceil(all.length / 12) === 0).map((n) => 10 ** n);
@@ -179,13 +179,13 @@ function startTraining(root, spec) {
   const [N, D] = X0.shape;
   const C = Y.shape[1];
   const names = ["cost", "‖dW‖", "‖dV‖"];
-  // The points, without the column of ones, which nobody moves.
+  // The points, without the column of ones, which is fixed.
   const P0 = Object.assign(
     X0.filter((_, i) => i % D < 2),
     { shape: [N, 2] },
   );
   let [X, W, V, P] = [X0, W0, V0, P0];
-  // A line of the history has the iteration and these three.
+  // An entry of the history is [iteration, cost, ‖dW‖, ‖dV‖].
   let [iteration, history, lost] = [0, [], ""];
   const spans = [0, 1].map((k) => {
     const all = P0.filter((_, i) => i % 2 === k);
@@ -209,9 +209,9 @@ function startTraining(root, spec) {
   const descent = makeDescent(root, { count: 100, rate, advance, restart, paint });
   descent.bar.append(hidden);
   const status = make("p.c5-status");
-  const label = "The plane, coloured by the network's answer, with the points";
+  const label = "The plane, coloured by the network's prediction, with the points";
   const map = makePlane(label, ...spans);
-  // A finger needs more than the mark.
+  // A transparent circle, as the mark is too small to touch.
   const marks = Array.from({ length: N }, (_, n) => {
     const [d, colour] = MARKS[best(Y, n)];
     const fill = `rgb(${colour})`;
@@ -239,7 +239,7 @@ function startTraining(root, spec) {
 
   function restart() {
     const M = Number(hidden.value);
-    // The same at each start.
+    // The same weights at each restart.
     let state = 551;
     const small = () => {
       state = (state * 16807) % 2147483647;
@@ -253,7 +253,7 @@ function startTraining(root, spec) {
     inputs.load(movable, [V, W, P]);
     note();
   }
-  // The points go where they are wanted, as far as the map reaches.
+  // Move the points, within the limits of the map.
   function place(points) {
     P = copyOf(points);
     P.forEach((x, i) => (P[i] = Math.max(spans[i % 2][0], Math.min(spans[i % 2][1], x))));
@@ -272,7 +272,7 @@ function startTraining(root, spec) {
     if (history.length > 600) history = history.filter((_, k) => k % 2 === 0 || k > 400);
     lost = now.every(Number.isFinite)
       ? ""
-      : "The numbers have overflowed: take a smaller learning rate, and restart.";
+      : "The numbers have overflowed: choose a smaller learning rate and restart.";
   }
   function moved() {
     history.pop();
@@ -385,7 +385,7 @@ function startSurface(root, spec) {
     inputs.load(program, first.inputs);
     map.name(...names());
     const levels = map.cells.map(valueAt);
-    // Bands that hold as much of the picture each; the last one also what is no number.
+    // Bands of equal area; values that aren't finite go in the last.
     const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
     const part = Math.floor(finite.length / BANDS);
     const ends = Array.from({ length: BANDS - 1 }, (_, k) => finite[part * (k + 1)]);
@@ -402,7 +402,7 @@ function startSurface(root, spec) {
       const slope = slopeAt(at);
       path.push(at.map((x, n) => x - descent.lr() * slope[n]));
       if (!path.at(-1).every(Number.isFinite))
-        lost = "The point has left all numbers: take a smaller learning rate, and restart.";
+        lost = "The point has overflowed: choose a smaller learning rate and restart.";
       if (Math.hypot(...slope) < 1e-9) return false;
     }
     return !lost;

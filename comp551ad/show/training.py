@@ -1,9 +1,9 @@
-"""Training, live in the page: a network on points of a plane, and a descent on a surface.
+"""Live training in the page: a network on points in the plane, and descent on a surface.
 
-The data of two players. The deck's ``cost`` is differentiated by our writer,
-in JavaScript; the page runs that program as often as somebody likes, with any learning rate, and
-draws the decision boundary, the cost and the norms as they move (S09). A surface is a recorded
-function of two numbers, which the engine in the page differentiates; any other can be typed.
+Prepares the data of two players. ``write_gradient`` differentiates the deck's ``cost`` into a
+JavaScript program; the page runs it for any number of steps, at any learning rate, and draws the
+decision boundary, the cost and the norms as they change (S09). A surface is a recorded function of
+two numbers, which the page's engine differentiates; the user can type another one.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,9 +26,9 @@ from .plots import figure_html, plot_decision_boundary
 
 __all__ = ["LivePlayer", "surface_player", "training_player"]
 
-# Steps after which a still shows the network.
+# A still shows the network after this many steps.
 STILL_AFTER = 2000
-# The marks of the classes, as the page draws them.
+# The classes' marks, as the page draws them.
 MARKS = "●■▲◆"
 
 
@@ -41,17 +41,17 @@ def training_player(
     feature_names: Sequence[str] = ("x1", "x2"),
     class_names: Sequence[str] | None = None,
 ) -> LivePlayer:
-    """The lecture's network, trained while you watch: boundary, cost and gradient norms (S09).
+    """Train the lecture's network live: boundary, cost and gradient norms (S09).
 
     Args:
         X, Y: N x 3 inputs, the last column ones, and N x C one-hot, C at most 4.
-        hidden: hidden units at the start.
-        rate: the learning rate at the start.
-        seed: of the weights at the start, those of ``gradient_descent(…, rng=seed)``.
-        feature_names, class_names: names of the two features, and of the classes.
+        hidden: the initial number of hidden units.
+        rate: the initial learning rate.
+        seed: the seed of the initial weights, those of ``gradient_descent(…, rng=seed)``.
+        feature_names, class_names: names of the two features and of the classes.
 
     Raises:
-        ValueError: X and Y aren't of these shapes, or not a name for each feature and class.
+        ValueError: X or Y has another shape, or there are too few names.
     """
     X, Y = finite_arrays({"X": "N D", "Y": "N C"}, X, Y)
     if X.shape[1] != 3 or not np.all(X[:, 2] == 1):
@@ -64,8 +64,8 @@ def training_player(
     rate = number("rate", rate, above=0)
     feature_names = texts("feature_names", feature_names, 2)
     hint = (
-        "The plane has the colour of the network's answer. Drag a point, or pick its row in X. "
-        "Click a weight in V or W, and move it; a dot marks those below 0."
+        "Colours show the network's prediction. Drag a point, or pick its row in X. "
+        "Click a weight in V or W to change it; a dot marks those below 0."
     )
     if class_names is not None:
         class_names = texts("class_names", class_names, classes)
@@ -109,13 +109,13 @@ def surface_player(
     up: tuple[float, float],
     rate: float = 0.1,
 ) -> LivePlayer:
-    """A point on a surface: drag it, see minus the gradient, let it descend.
+    """A point on a surface: drag it, see the negative gradient, let it descend.
 
     Args:
         f: a function of two numbers.
-        start: where the point is at first.
-        across, up: the part of the plane that is shown, from and to.
-        rate: the learning rate at the start.
+        start: the point's initial position.
+        across, up: the horizontal and vertical range shown, each (from, to).
+        rate: the initial learning rate.
 
     Raises:
         TraceError: f can't be recorded.

@@ -1,13 +1,13 @@
-// The player in a widget: its state is in the model's traits, which both sides change.
+// The player in a widget: its state is in the model's traits, which both sides can change.
 
-// Takes what the model has, and what it hears later; returns what hands changes of the player over.
+// Reads the model's traits, now and on change; returns a function that writes the player's back.
 function connectTo(model) {
   return (traits) => {
     for (const [name, [, take]] of Object.entries(traits)) {
       take(model.get(name));
       model.on(`change:${name}`, () => take(model.get(name)));
     }
-    // Once the player has taken all that came at once.
+    // Once per frame, after the player has taken all changes that arrived together.
     return oncePerPicture(() => {
       for (const [name, [own]] of Object.entries(traits)) {
         if (JSON.stringify(own()) !== JSON.stringify(model.get(name))) model.set(name, own());

@@ -4,10 +4,10 @@
 >>> player.observe(lambda change: print(change.new), "inputs")
 >>> player.inputs = {"w0": 1.0}
 
-The traits that a kernel and the page share. Showing a player needs no kernel,
-and a notebook shows it as HTML by default; a widget is for what needs one. An untrusted notebook,
-and one saved without views of widgets as the lectures are, shows the stepper's HTML instead; a
-trusted one with a view whose model is gone can only say so, until the cell is run again.
+The kernel and the page share the widget's traits. A player needs no kernel, and notebooks show it
+as HTML by default; a widget is for code that needs one. An untrusted notebook, or one saved without
+widget views as the lectures are, shows the stepper's HTML instead; a trusted one with a view whose
+model is gone shows an error until the cell is run again.
 """
 
 from typing import Any
@@ -21,16 +21,16 @@ from .player import player_module, player_style
 
 with extra("show", "widgets of players"):
     import anywidget
-# It comes with anywidget.
+# A dependency of anywidget.
 import traitlets  # noqa: E402
 
 
 class Inputs(traitlets.Dict):
-    """Inputs as numbers: JSON has no 2.0. Those that are left out keep their value."""
+    """Inputs converted to floats, as JSON has no 2.0. Omitted inputs keep their values."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         given = super().validate(obj, value) or {}
-        # A function that was typed into the page has inputs of its own.
+        # A function typed into the page has inputs of its own.
         known = None if obj.function else obj._recorded
         try:
             given = {name: _floats(name, x, known) for name, x in given.items()}
@@ -43,14 +43,14 @@ class Inputs(traitlets.Dict):
 
 
 class PlayerWidget(anywidget.AnyWidget):
-    """A player whose state is in traits, which both sides change.
+    """A player whose state is in traits that both kernel and page can change.
 
     Attributes:
         step: the number of the step, from 0.
-        inputs: name -> number, or nested lists of numbers; setting some of them leaves the others.
-        playing, predicting: whether it plays, whether its questions are on.
-        score: (right at the first try, answered) of the questions.
-        function: what was typed into the player, "" for the recorded function.
+        inputs: name -> number, or nested lists of numbers; setting some keeps the others.
+        playing, predicting: whether it is playing, whether its questions are on.
+        score: [number of questions right at the first try, number answered].
+        function: the function typed into the player, "" for the recorded one.
     """
 
     _esm = player_module()
@@ -78,7 +78,7 @@ class PlayerWidget(anywidget.AnyWidget):
         )
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget, and what the stepper itself shows, for where the widget's model is gone."""
+        """The widget, and the stepper's own output for when the widget's model is gone."""
         shown = super()._repr_mimebundle_(**options)
         if shown is None:
             return None
@@ -88,7 +88,8 @@ class PlayerWidget(anywidget.AnyWidget):
 
 
 def _floats(name, x, known) -> Any:
-    """A number as a float, an array as nested lists of them; JSON has neither nan nor inf."""
+    """A number as a float, an array as nested lists of floats; raises for nan and inf, which JSON
+    lacks."""
     label = f"inputs[{name!r}]"
     array = as_floats(label, x)
     require_finite([label], [array])

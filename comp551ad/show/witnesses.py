@@ -1,7 +1,7 @@
-"""Witnesses: the same numbers found in different ways, in columns side by side.
+"""Witnesses: the same numbers computed in different ways, in columns side by side.
 
-This is how the lectures show that two computations agree. Neither column knows how the other was
-made; the last line says how far apart they are at most.
+This is how the lectures show that independent computations agree; the last line gives the largest
+difference.
 """
 
 import html
@@ -17,11 +17,11 @@ from .table import aligned, html_table
 
 __all__ = ["SideBySide", "side_by_side"]
 
-# So many lines a leaf; of a larger array the entries of the largest size are shown.
+# Maximum lines per leaf; a larger array shows its entries of largest magnitude.
 ENTRIES = 6
-# A difference is told by the first of these that it stays below: its digits are rounding,
-# and differ from machine to machine. They lie well away from what rounding leaves (1e-15), and a
-# central difference (1e-11 to 1e-9). What is below the first is shown as 0.
+# A difference is reported as below the first of these bounds that holds, as its digits are rounding
+# and differ from machine to machine. The bounds are far from the errors of rounding (1e-15) and of
+# central differences (1e-11 to 1e-9). Entries below the first bound are shown as 0.
 BOUNDS = (1e-13, 1e-6, 1e-3)
 
 
@@ -29,8 +29,8 @@ class SideBySide(View):
     """What ``side_by_side`` returns: a table as text and as HTML.
 
     Attributes:
-        difference: the largest between the first column and any other one, over the largest
-            number in the first (its absolute size where that is 0).
+        difference: the largest between the first column and any other, relative to the largest
+            number in the first column (absolute if that is 0).
     """
 
     def __init__(self, heads: list[str], lines: list[list[str]], difference: float):
@@ -46,20 +46,19 @@ class SideBySide(View):
 
 
 def side_by_side(**found: Any) -> SideBySide:
-    """The same numbers as two or more witnesses found them, one column for each.
+    """The same numbers from two or more computations, one column for each.
 
     Args:
-        found: by the name of the column (``by_hand``, ``by_differences`` …), numbers or
-            arrays, or dicts, lists and tuples of these; all of the same structure and shapes.
-            In a dict the keys name the lines. Arrays of more than six entries show the six
-            largest of the first column. What is below 1e-13 of the largest number is rounding,
-            and is shown as 0.
+        found: column name (``by_hand``, ``by_differences`` …) -> numbers, arrays, or dicts,
+            lists and tuples of these, all of the same structure and shapes. In a dict the keys
+            name the lines. Arrays of more than six entries show the six largest of the first
+            column. Anything below 1e-13 of the largest number is rounding, and shown as 0.
 
     Returns:
-        A table to leave on a cell's last line; ``.difference`` is a number to assert on.
+        A table for the last line of a cell; ``.difference`` is a number to assert on.
 
     Raises:
-        ValueError: fewer than two columns; another structure or shape than the first one's.
+        ValueError: fewer than two columns, or their structures or shapes differ.
 
     >>> side_by_side(by_rule={"a4": 3.0, "a5": 3.5}, measured={"a4": 3.0, "a5": 3.5})
          by rule   measured
@@ -81,7 +80,7 @@ def side_by_side(**found: Any) -> SideBySide:
     size = np.max(np.abs(flat[0])) or 1.0
     names = pytrees.leaf_names(first, "")
     if isinstance(first, dict):
-        # A dict's own keys, as they are.
+        # A dict's keys, unquoted.
         pairs = ((str(key), child) for key, child in first.items())
         names = [n for key, child in pairs for n in pytrees.leaf_names(child, key)]
     lines: list[list[str]] = []
@@ -95,7 +94,7 @@ def side_by_side(**found: Any) -> SideBySide:
 
 
 def _leaves(name, tree, first_name, first):
-    """A column's numbers and arrays, once they are as many and as large as the first one's."""
+    """A column's leaves as arrays; raises unless their structure and shapes match the first's."""
     if not pytrees.same_structure(tree, first):
         raise ValueError(
             f"{name}: got {_outline(tree)}, expected {_outline(first)} as {first_name} has; "
@@ -118,7 +117,7 @@ def _outline(tree):
 
 
 def _lines(name, arrays):
-    """A line for each entry, or for the largest."""
+    """One line per entry, or per entry of largest magnitude."""
     first = arrays[0]
     order = np.argsort(-np.abs(first), axis=None, kind="stable")[:ENTRIES]
     lines = []

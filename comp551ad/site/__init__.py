@@ -1,22 +1,21 @@
-"""The course as a web site: static pages that any host can serve, and that need no network.
+"""The course as a web site: static pages that any host can serve and that need no network.
 
-`python -m comp551ad site OUT` writes them. A page is a notebook as it was executed, with its
-players, which are HTML and a script of their own. Nothing is fetched from elsewhere, and each
-page says so to the browser (its Content-Security-Policy).
+`python -m comp551ad site OUT` writes them. Each page is an executed notebook, with its players,
+which are HTML and a script. Nothing is loaded from other sites, which each page's
+Content-Security-Policy enforces.
 
-    write_site    the whole course into a folder
-    course        what it is made from: notebooks, the map of the deck, addresses
-    pages         notebooks as pages, the first page, the map, the search
+    write_site    writes the whole course into a folder
+    course        the sources: notebooks, the map of the deck, addresses
+    pages         notebooks as pages, the front page, the map, the search
     live          `--live`: the notebooks running in the browser; wheels; Colab's copies
 
-What was weighed. Jupyter Book and MyST need Node and hand every page to a theme of 1 MB that
-asks a server for its parts: no page of theirs opens from a disk, and a player's script is cut
-out of it. nbconvert turns cells into HTML and is kept. Pagefind and lunr search by an index
-that is fetched, or larger than the text; the text of all sections is 0.4 MB, and looking
-through it takes one short function. KaTeX and MathJax set formulas in every reader's browser,
-or need Node here; math-core makes MathML Core of them, with the spaces that TeX sets, and
-`math.woff2` (STIX Two Math, SIL Open Font License 1.1, the characters that formulas need)
-comes along, so that they look alike everywhere.
+Alternatives considered. Jupyter Book and MyST need Node and a 1 MB theme that loads its parts
+from a server: their pages don't open from a disk, and players' scripts are removed. nbconvert
+converts cells to HTML and is used. Pagefind and lunr need an index that is fetched or larger
+than the text; the text of all sections is 0.4 MB, and one short function searches it. KaTeX
+and MathJax typeset formulas in every reader's browser, or need Node here; math-core converts
+them to MathML Core with TeX's spacing, and `math.woff2` (STIX Two Math, SIL Open Font License
+1.1, reduced to the characters needed) is included, so that they look the same everywhere.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from comp551ad.extras import extra
 
 __all__ = ["add_arguments", "main", "mathml", "write_site"]
 
-# By it a site is known as ours.
+# Marks a site as ours.
 MADE_BY = '<meta name="generator" content="comp551ad">'
 
 
@@ -42,21 +41,21 @@ def write_site(
     """Write a course as pages.
 
     Args:
-        out: new, empty, or a site written earlier, which is written over.
-        course: the folder that holds lectures/.
-        solutions: whether solutions are part of the site.
-        live: whether a running copy is, too.
+        out: new, empty, or an earlier site, which is overwritten.
+        course: the folder that contains lectures/.
+        solutions: whether to include the solutions.
+        live: whether to include a copy that runs in the browser.
         pyodide: where its Python comes from: a folder or an address.
 
     Returns:
         The pages' paths.
 
     Raises:
-        MissingExtra: a package isn't installed that pages, or running ones, are made with.
-        FileExistsError: `out` has something else in it, which would be mixed up.
+        MissingExtra: a package needed for pages, or for running ones, isn't installed.
+        FileExistsError: `out` contains something else.
         FileNotFoundError: `course` has no lectures, or no `coverage.toml` among them.
-        ValueError: a notebook, a formula in it, `coverage.toml` or `pyodide` can't be used.
-            Nothing is written then.
+        ValueError: a notebook, a formula in it, `coverage.toml` or `pyodide` is invalid.
+            Nothing is written in this case.
     """
     from tqdm import tqdm
 
@@ -73,7 +72,7 @@ def write_site(
         source.page: pages.page(source)
         for source in tqdm(read.sources, desc="pages", unit="page")
     }
-    # The first page comes first: by it a site is known as ours.
+    # Written first, as the front page marks the site as ours.
     made = {"index.html": pages.index(), "map.html": pages.map(), **made}
     beside = {source.file: source.path.read_bytes() for source in read.sources}
     scripts = {**pages.scripts, "assets/search.js": pages.search()}
@@ -103,7 +102,7 @@ def _check_is_ours(out: Path) -> None:
     first = out / "index.html"
     if not first.is_file() or MADE_BY not in first.read_text("utf-8", "replace"):
         raise FileExistsError(
-            f"OUT: {out} holds something that isn't a site of this course; "
+            f"OUT: {out} contains something that isn't a site of this course; "
             "name a new or an empty folder"
         )
 
@@ -112,7 +111,7 @@ def mathml(latex: str, display: str = "inline") -> str:
     """A formula as MathML.
 
     Raises:
-        ValueError: it isn't LaTeX, or has a command in it that isn't known.
+        ValueError: it isn't LaTeX, or contains an unknown command.
     """
     with extra("site", "pages"):
         from math_core import LatexError, LatexToMathML
@@ -124,8 +123,8 @@ def mathml(latex: str, display: str = "inline") -> str:
         )
     except LatexError as error:
         raise ValueError(
-            f"the formula ${formula}$ can't be set: {str(error).rstrip('.')}; "
-            "mend its braces or arguments, or use a command that is known"
+            f"the formula ${formula}$ can't be typeset: {str(error).rstrip('.')}; "
+            "fix its braces or arguments, or use a known command"
         ) from error
 
 
@@ -139,7 +138,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--course",
         type=Path,
         default=Path("."),
-        help="the folder that holds lectures/ (default: this one)",
+        help="the folder that contains lectures/ (default: this one)",
     )
     parser.add_argument(
         "--live", action="store_true", help="add a copy that runs in the browser"
@@ -147,7 +146,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pyodide",
         metavar="DIR|URL",
-        help="where the Python for browsers is (default: the network's)",
+        help="where Pyodide is (default: fetched from the network)",
     )
     parser.add_argument(
         "--without-solutions", action="store_true", help="leave the solutions out"

@@ -1,6 +1,6 @@
 """The course as the site needs it: its notebooks, the map of the deck, and its addresses.
 
-`read_course` reads a folder with lectures/ and what stands beside it.
+`read_course` reads a folder with lectures/ and the folders and files beside it.
 """
 
 import tomllib
@@ -17,13 +17,13 @@ with extra("site", "pages"):
 
 NAME = "Gradients and automatic differentiation"
 ROOMS = {"lectures": "Lecture", "exercises": "Exercises", "solutions": "Solutions"}
-# How long reading takes: so many words, or lines of code in the open, a minute.
+# Reading speed: words, or lines of visible code, per minute.
 WORDS, LINES = 100, 6
 
 
 @dataclass(frozen=True)
 class Source:
-    """A notebook of the course and where its page goes."""
+    """A notebook of the course and the place of its page."""
 
     room: str  # a key of ROOMS
     path: Path
@@ -31,17 +31,17 @@ class Source:
 
     @property
     def number(self) -> str:
-        """``"05"``; of a side notebook, ``"05a"``."""
+        """``"05"``, or ``"05a"`` for a side notebook."""
         return self.path.stem.partition("_")[0]
 
     @property
     def lecture(self) -> str:
-        """The number of the lecture that it belongs to."""
+        """The number of its lecture."""
         return self.number[:2]
 
     @property
     def is_side(self) -> bool:
-        """Is it a notebook beside a lecture, off the main path?"""
+        """Whether it is a side notebook, off the main path."""
         return self.number != self.lecture
 
     @property
@@ -56,13 +56,13 @@ class Source:
 
     @property
     def title(self) -> str:
-        """The first heading without its number: `# 07 · The list` -> "The list"."""
+        """The first heading, without its number: `# 07 · The list` -> "The list"."""
         heading = self._opening()[0].removeprefix("# ")
         return heading.partition("·")[2].strip() or heading
 
     @property
     def label(self) -> str:
-        """What a link beside its lecture calls it."""
+        """The text of a link to it from its lecture."""
         return self.title if self.is_side else ROOMS[self.room]
 
     @property
@@ -72,7 +72,7 @@ class Source:
 
     @property
     def minutes(self) -> int:
-        """How long it takes to read, without the exercises and the tables."""
+        """How many minutes it takes to read, without exercises and tables."""
         words = lines = 0
         for cell in self.notebook.cells:
             if cell.cell_type == "markdown":
@@ -88,11 +88,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Course:
-    """All that the site is made of.
+    """Everything the site is made from.
 
-    - `sources`: the notebooks, room by room, in their order;
+    - `sources`: the notebooks, room by room, in order;
     - `coverage`: `coverage.toml`, a section of the deck -> what it claims and where that runs;
-    - `addresses`: label -> address, as `pyproject.toml` names them under `[project.urls]`.
+    - `addresses`: label -> address, from `pyproject.toml`'s `[project.urls]`.
     """
 
     sources: list[Source]
@@ -106,7 +106,7 @@ class Course:
 
     @cached_property
     def files(self) -> set[str]:
-        """The notebooks that are there, as ``"lectures/05_iris.ipynb"``."""
+        """The available notebooks, as ``"lectures/05_iris.ipynb"``."""
         return {s.file for s in self.sources}
 
     def beside(self, source: Source) -> list[Source]:
@@ -116,7 +116,7 @@ class Course:
         ]
 
     def around(self, source: Source) -> tuple[Source | None, Source | None]:
-        """The page before and the one after; of a side notebook, the lectures around."""
+        """The previous and the next page; for a side notebook, the lectures around it."""
         row = [
             s
             for s in self.sources
@@ -127,7 +127,7 @@ class Course:
 
 
 def is_folded(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell's code is folded away, as JupyterLab folds it."""
+    """Whether JupyterLab has collapsed a cell's code."""
     return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
 
 
@@ -135,12 +135,12 @@ def read_course(folder: Path, solutions: bool = True) -> Course:
     """Read the notebooks, the map and the addresses of a course.
 
     Args:
-        folder: holds lectures/, and perhaps exercises/ and solutions/.
-        solutions: whether those belong to the site.
+        folder: contains lectures/, and perhaps exercises/ and solutions/.
+        solutions: whether to include the solutions.
 
     Raises:
         FileNotFoundError: there are no lectures, or no `coverage.toml` among them.
-        ValueError: a notebook or `coverage.toml` can't be read; which one and why.
+        ValueError: a notebook or `coverage.toml` can't be read; the message names it.
     """
     if not any((folder / "lectures").glob("[0-9][0-9]*_*.ipynb")):
         raise FileNotFoundError(
@@ -164,7 +164,7 @@ def _sources(room: Path) -> Iterator[Source]:
             nbformat.validate(notebook)
         except OSError:
             raise
-        # Whatever a file of anything may lead to; its message without the schema.
+        # An invalid file may raise anything. Take a schema error's message, without the schema.
         except Exception as error:
             says = getattr(error, "message", error)
             raise ValueError(f"{path} is not a notebook: {says}") from error

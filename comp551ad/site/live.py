@@ -1,12 +1,12 @@
-"""The course running with nothing installed: in the browser, and on Colab.
+"""The course running without installation: in the browser, and on Colab.
 
-    Live           a JupyterLite beside the pages, in which every notebook runs
-    own_wheel      the package as a wheel, without what only a command line needs
+    Live           a JupyterLite in the site, which runs every notebook
+    own_wheel      the package as a wheel, without command-line modules
     colab_copies   each notebook with a first cell that installs this wheel on Colab
 
 JupyterLite is JupyterLab as static files; its kernel is Pyodide, CPython for browsers, which
-brings NumPy and matplotlib. Pyodide lists its packages in `pyodide-lock.json`: the wheels of ours
-that it lacks are added there, so that `import comp551ad` works without a cell that installs it.
+includes NumPy and matplotlib. Our wheel and those that Pyodide lacks are added to its list of
+packages, `pyodide-lock.json`, so that `import comp551ad` works without an installing cell.
 """
 
 import hashlib
@@ -29,25 +29,25 @@ from .course import NAME, Course, nbformat
 
 PACKAGE = Path(__file__).parents[1]
 OWN = "comp551ad"
-# What notebooks or the kernel import and Pyodide may lack: pure Python, zipped as installed here.
+# Imported by notebooks or the kernel, maybe missing in Pyodide: pure Python, zipped as installed.
 BROUGHT = ("tqdm", "autograd", "comm")
-# What Pyodide has, and notebooks need from the start.
+# In Pyodide, and needed by notebooks from the start.
 NEEDED = ("numpy", "matplotlib")
-# Of no use where notebooks run: the command line, and copies of the course in an installed package.
+# Not needed where notebooks run: the command line, and an installed package's copies of the course.
 _LEFT_OUT = {"__pycache__", "site", "lectures.py", "__main__.py", "course", "solutions"}
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 
 
 class Live:
-    """A JupyterLite to be written, if all that it takes is there.
+    """A JupyterLite to be written; checks that everything needed is available.
 
     Args:
-        pyodide: a folder with Pyodide, which is copied, or the address of one, which
-            readers' browsers fetch. If left out, the address that JupyterLite itself uses.
+        pyodide: a folder with Pyodide, which is copied, or its address, from which readers'
+            browsers fetch it. By default, JupyterLite's own address.
 
     Raises:
-        MissingExtra: JupyterLite isn't installed, or what notebooks import there.
-        ValueError: `pyodide` is none, or another one than JupyterLite's kernel runs.
+        MissingExtra: JupyterLite, or a package that notebooks import there, isn't installed.
+        ValueError: `pyodide` isn't a Pyodide, or not the version of JupyterLite's kernel.
     """
 
     def __init__(self, pyodide: str | None = None):
@@ -62,16 +62,16 @@ class Live:
         self.source = (pyodide or address).rstrip("/")
         self.is_remote = bool(re.match("https?://", self.source))
         self.lock = _lock(self.source, self.is_remote, version)
-        # From 314 on Pyodide is a module.
+        # From 314 on, Pyodide is an ES module.
         self.script = (
             "pyodide.mjs" if hasattr(constants, "PYODIDE_MJS") else "pyodide.js"
         )
 
     def write(self, out: Path, course: Course) -> None:
-        """Write it into ``out/lite``, with the notebooks of a course.
+        """Write it to ``out/lite``, with the notebooks of a course.
 
         Raises:
-            OSError: JupyterLite can't be built; what it said.
+            OSError: JupyterLite's build failed; the message contains its output.
         """
         with tempfile.TemporaryDirectory() as work:
             lite = Path(work)
@@ -79,7 +79,7 @@ class Live:
                 copy = lite / "files" / one.file
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(one.path, copy)
-                # What stands beside notebooks, for them to read: the map of the deck.
+                # Notebooks read the map of the deck.
                 for beside in one.path.parent.glob("*.toml"):
                     shutil.copy(beside, copy.parent)
             (lite / "jupyter-lite.json").write_text(json.dumps(self._config()))
@@ -105,7 +105,7 @@ class Live:
             "loadPyodideOptions": {
                 "lockFileURL": "./pyodide/pyodide-lock.json",
                 "packages": [OWN],
-                # Its drive, on which notebooks lie, hangs when something is appended to a file.
+                # Appending to a file on JupyterLite's drive, where notebooks are, hangs.
                 "env": {"COMP551AD_PROGRESS": "/tmp/comp551ad_progress.jsonl"},
             },
         }
@@ -130,11 +130,11 @@ def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
             f"pyodide-lock.json ({error}); get Pyodide {expected} from "
             "https://github.com/pyodide/pyodide/releases and name its folder"
         ) from error
-    # 0.27.7 does for 0.27.6, and 314.0.7 for 314.0.6.
+    # The last part may differ: 0.27.7 for 0.27.6, 314.0.7 for 314.0.6.
     if version.split(".")[:2] != expected.split(".")[:2]:
         raise ValueError(
             f"--pyodide: got Pyodide {version}, expected {expected}, which the installed "
-            "jupyterlite-pyodide-kernel runs; install the kernel's version that fits"
+            "jupyterlite-pyodide-kernel runs; install a matching version of the kernel"
         )
     if missing := [name for name in NEEDED if name not in packages]:
         raise ValueError(
@@ -152,7 +152,7 @@ def _build(lite: Path, out: Path) -> None:
     done = subprocess.run(command, cwd=lite, capture_output=True, text=True)
     if done.returncode:
         raise OSError(
-            f"jupyter lite build ended with {done.returncode}:\n{done.stderr[-2000:]}"
+            f"jupyter lite build exited with {done.returncode}:\n{done.stderr[-2000:]}"
         )
 
 
@@ -160,7 +160,7 @@ def _build(lite: Path, out: Path) -> None:
 
 
 def own_wheel(folder: Path, course: Course) -> Path:
-    """The package as a wheel, with the course's solutions, which the checks compare with."""
+    """The package as a wheel, with the course's solutions, which checks compare answers with."""
     files = {}
     for path in sorted(PACKAGE.rglob("*")):
         inner = path.relative_to(PACKAGE)
@@ -185,7 +185,7 @@ def own_wheel(folder: Path, course: Course) -> Path:
 
 
 def _installed_wheel(folder: Path, name: str) -> Path:
-    """An installed package of pure Python as the wheel that it came from."""
+    """An installed pure Python package, zipped as a wheel again."""
     package = metadata.distribution(name)
     listed = [f for f in package.files or () if ".." not in f.parts]
     kept = [f for f in listed if f.suffix != ".pyc"]
@@ -222,10 +222,10 @@ def _entry(wheel: Path) -> dict[str, Any]:
 
 
 def colab_copies(course: Course, wheel: Path) -> Iterator[tuple[str, str]]:
-    """Each notebook with a first cell that installs the package, if it runs on Colab.
+    """Each notebook with a first cell that installs the package if it runs on Colab.
 
-    The wheel is fetched from the site, whose address is the project's `Documentation`. Colab has
-    all that notebooks draw with, so nothing else is installed.
+    The wheel comes from the site, whose address is the project's `Documentation`. Colab has
+    everything else that notebooks need.
 
     Yields:
         The copy's place in the site, and its text.

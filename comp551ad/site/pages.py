@@ -1,7 +1,7 @@
-"""Notebooks as pages: nbconvert's HTML in a shell of our own.
+"""Notebooks as pages: nbconvert's HTML in our own template.
 
-Pages       a course's pages, by the templates beside this module: one a notebook (page.html),
-            the first page (front.html), the map (map.html), and what is searched
+Pages       a course's pages, from the templates beside this module: one per notebook
+            (page.html), the front page (front.html), the map (map.html); and the search's text
 markdown    prose as HTML, with formulas as MathML
 """
 
@@ -29,7 +29,7 @@ with extra("site", "pages"):
     from nbformat import NotebookNode
     from nbformat.v4 import new_code_cell, new_markdown_cell
 
-# They come with nbconvert.
+# Dependencies of nbconvert.
 from jinja2 import Environment, FileSystemLoader, TemplateError, pass_context
 from markupsafe import Markup
 from pygments.styles import get_style_by_name
@@ -39,7 +39,7 @@ ABOUT = (
     "A lecture that runs: every formula is derived, executed, drawn, stepped through and "
     "checked. With live players, exercises that name the mistake, and code to change."
 )
-# A script of this many characters is a player's, and the same in many outputs.
+# A script of at least this many characters is a player's, and the same in many outputs.
 LONG_SCRIPT = 10_000
 CELLS = """
 {%- extends 'classic/base.html.j2' -%}
@@ -60,13 +60,13 @@ class Pages:
     """The pages of a course.
 
     Args:
-        course: what `read_course` has read.
-        live: whether a running copy of the notebooks lies in the site, to link to.
+        course: from `read_course`.
+        live: whether the site contains a running copy of the notebooks, to link to.
     """
 
     def __init__(self, course: Course, live: bool = False):
         self.course = course
-        # The players' scripts that pages have in common: place in the site -> text.
+        # The players' scripts, which pages share: place in the site -> text.
         self.scripts: dict[str, str] = {}
         folder = FileSystemLoader(str(files(__package__)))
         self.templates = Environment(loader=folder, autoescape=True)
@@ -81,7 +81,7 @@ class Pages:
         """A notebook as a page.
 
         Raises:
-            ValueError: a formula in it can't be set; which one, and in which cell.
+            ValueError: a formula in it can't be typeset; the message names it and its cell.
         """
         solved = " (solutions)" if source.room == "solutions" else ""
         before, after = self.course.around(source)
@@ -95,7 +95,7 @@ class Pages:
         )
 
     def index(self) -> str:
-        """The first page: a live player, what the course is, and the way through it."""
+        """The front page: a live player, what the course is, and the list of lectures."""
         player = next(filter(None, map(_first_player, self.course.sources)), "")
         hours = round(sum(s.minutes for s in self.course.lectures) / 30) / 2
         body = self.templates.get_template("front.html").render(
@@ -106,10 +106,10 @@ class Pages:
         return self._filled(body, None, title=NAME, about=ABOUT)
 
     def map(self) -> str:
-        """Where each part of the deck runs, in words.
+        """The map: where each part of the deck runs.
 
         Raises:
-            ValueError: `coverage.toml` isn't built as the map needs it.
+            ValueError: `coverage.toml` doesn't have the structure that the map needs.
         """
         try:
             body = self.templates.get_template("map.html").render()
@@ -125,7 +125,7 @@ class Pages:
         )
 
     def search(self) -> str:
-        """The text of all sections, as a script that a page reads when somebody searches."""
+        """The text of all sections, as a script that pages load for a search."""
         found = [
             [source.page, f"{source.number} · {_plain(markdown(source.title))}", *part]
             for source in self.course.sources
@@ -135,7 +135,7 @@ class Pages:
         return f"SECTIONS = {json.dumps(found, ensure_ascii=False)};\n"
 
     def _filled(self, body: str, sections: Any, **parts: Any) -> str:
-        """A whole page; ``sections`` are those for the contents, None for no contents."""
+        """A whole page; ``sections`` are listed in the contents, None for no contents."""
         heading, rest = body.split("</h1>", 1)
         return self.templates.get_template("page.html").render(
             parts,
@@ -149,16 +149,16 @@ class Pages:
         if source.room == "exercises":
             notebook.cells = list(self._with_answers(source))
         try:
-            # HTMLExporter's own parses the page again, for pictures without alternative
-            # text and for classes that aren't here: it takes more than half of the time.
+            # HTMLExporter's method parses the page again, for images without alternative
+            # text and for unused classes, which takes more than half of the time.
             body = TemplateExporter.from_notebook_node(EXPORTER, notebook)[0]
         except ValueError as error:
             raise ValueError(f"{source.path}, {error}") from error
-        # A head without a word is none: a screen reader would announce it.
+        # A screen reader would announce empty heads.
         return re.sub(r"<th\b[^>]*></th>", "<td></td>", body)
 
     def _with_answers(self, source: Source) -> Iterator[NotebookNode]:
-        """An exercise's cells, with hints and the solution folded behind the answer's."""
+        """An exercise's cells, with hints and the solution collapsed after the answer's cell."""
         solved = {
             cell.id: cell
             for other in self.course.beside(source)
@@ -182,7 +182,7 @@ class Pages:
                 yield _folded(solved[cell.id], "The solution")
 
     def _linked(self, body: str, room: str) -> str:
-        """Links from notebook to notebook lead from page to page, or are mere text."""
+        """Change links between notebooks to links between pages, or to text if there is none."""
 
         def led(link: re.Match) -> str:
             target = posixpath.normpath(posixpath.join(room, link[1]))
@@ -195,7 +195,7 @@ class Pages:
         return re.sub(relative, led, body, flags=re.DOTALL)
 
     def _shared(self, body: str, top: str) -> str:
-        """Long scripts, which are the players', become files; each runs once, at the end."""
+        """Move long scripts, which are the players', to files; each runs once, at the end."""
         names = []
 
         def moved(script: re.Match) -> str:
@@ -214,7 +214,7 @@ class Pages:
 
 
 def _folded(cell: NotebookNode, title: str, source: str = "") -> NotebookNode:
-    """A copy of a cell that is folded behind a title; or text of ours in its place."""
+    """A copy of a cell, or ``source`` in its place, collapsed under a title."""
     new = new_markdown_cell if source or cell.cell_type == "markdown" else new_code_cell
     name = f"{cell.id}-{title.replace(' ', '-').lower()}"
     text = re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n?", "", source or cell.source)
@@ -231,7 +231,7 @@ def _first_player(source: Source) -> str:
 
 
 def _place(course: Course, place: str) -> str:
-    """A link to a cell in words: the page's title and the heading above the cell."""
+    """A link to a cell, whose text is the page's title and the heading above the cell."""
     notebook, _, cell_id = place.partition(" ")[0].partition("#")
     for source in course.sources:
         if source.room != "lectures" or source.path.stem != notebook:
@@ -249,7 +249,7 @@ def _place(course: Course, place: str) -> str:
 
 
 def _sections(source: Source) -> Iterator[list[str]]:
-    """Per section of a notebook: its heading, the heading's id, and its text."""
+    """For each section of a notebook: its heading, the heading's id, and its text."""
     part = ["", "", ""]
     for cell in source.notebook.cells:
         if cell.cell_type != "markdown":
@@ -272,12 +272,12 @@ def _squeezed(part: list[str]) -> list[str]:
 
 # --- text -----------------------------------------------------------------------------
 
-# A formula and the mark behind it: between them a browser would break the line.
+# A formula and the punctuation after it, between which a browser might break the line.
 _WITH_MARK = re.compile(r"<math\b(?:(?!</math>).)*</math>[.,;:!?)]+", re.DOTALL)
 
 
 class _Renderer(IPythonRenderer):
-    """Formulas as MathML instead of a script from a network."""
+    """Formulas as MathML instead of a script from the network."""
 
     def block_math(self, body):
         return f'<div class="wide">{mathml(body, "block")}</div>'
@@ -301,8 +301,8 @@ def _html_of(context, source):
 
 
 def as_it_is(made: str | bytes) -> str:
-    """In place of a filter that cleans: Pygments has escaped the code, and the outputs are the
-    course's own. Slides use it too."""
+    """Replaces a sanitizing filter: Pygments has escaped the code, and the outputs are our own.
+    Slides use it too."""
     return made.decode() if isinstance(made, bytes) else made
 
 
@@ -319,7 +319,7 @@ EXPORTER = HTMLExporter(
 
 
 def markdown(text: str) -> str:
-    """Prose as HTML, with formulas as MathML; slides use it as nbconvert's filter."""
+    """Prose as HTML, with formulas as MathML; also nbconvert's filter for slides."""
     return _html_of({}, text)
 
 
@@ -328,12 +328,12 @@ def _plain(made: str) -> str:
 
 
 def _anchor(plain: str) -> str:
-    """The id that JupyterLab gives a heading: links lead there in both."""
+    """The id that JupyterLab gives a heading, so that links work in both."""
     return html.escape(re.sub(r"\s", "-", plain))
 
 
 def _anchored(body: str) -> tuple[str, list[tuple[Markup, Markup]]]:
-    """Every heading with its id and a link to it; and the sections: (id, heading)."""
+    """The body with an id and a link at each heading, and the sections: (id, heading)."""
     sections = []
 
     def with_id(match: re.Match) -> str:
@@ -350,7 +350,7 @@ def _anchored(body: str) -> tuple[str, list[tuple[Markup, Markup]]]:
     return re.sub(r"(?s)<h([1-6])>(.*?)</h\1>", with_id, body), sections
 
 
-# --- what pages have in common --------------------------------------------------------
+# --- shared by all pages --------------------------------------------------------------
 
 
 def assets() -> dict[str, bytes]:

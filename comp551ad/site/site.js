@@ -1,4 +1,4 @@
-// What the pages do beyond showing: search, theme, copying, and keys for what scrolls.
+// The pages' scripts: search, theme, copy buttons, and keyboard scrolling.
 "use strict";
 const top_ = document.currentScript.dataset.top;
 const all = (selector) => document.querySelectorAll(selector);
@@ -19,7 +19,7 @@ if (contents) {
   if (here) contents.parentElement.scrollTop = here.offsetTop - 120;
 }
 
-// --- theme: as the system has it, light, dark ------------------------------------------
+// --- theme: the system's, light, dark --------------------------------------------------
 const button = document.getElementById("theme");
 const root = document.documentElement;
 const THEMES = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" };
@@ -46,7 +46,7 @@ for (const area of all(".input_area")) {
   area.append(copy);
 }
 
-// --- what scrolls by itself can be scrolled with the keys --------------------------------
+// --- elements that scroll can be scrolled with the keyboard ------------------------------
 const SCROLLING = "pre, .wide, .output_wrapper, .output_subarea, .text_cell :is(table, p, li)";
 const keyed = () => {
   for (const part of all(SCROLLING)) {
@@ -61,7 +61,7 @@ const keyed = () => {
 new ResizeObserver(keyed).observe(document.body);
 for (const folded of all("main details")) folded.addEventListener("toggle", keyed);
 
-// --- search: every word has to occur in a section; in its heading counts most --------------
+// --- search: a section must contain every word; its heading counts most --------------------
 const field = document.getElementById("search");
 const found = document.getElementById("found");
 field.parentElement.hidden = false;

@@ -1,8 +1,8 @@
-"""What is on a slide: no code that is folded, and no assert.
+"""What appears on slides: no collapsed code, and no asserts.
 
-`jupyter nbconvert --to slides --config comp551ad/show/slides.json` names what is here, the
-template beside it, `deck/`, and the filter of `pages` that sets formulas as MathML. Nothing is
-fetched from a network.
+`jupyter nbconvert --to slides --config comp551ad/show/slides.json` uses this preprocessor, the
+template `deck/` beside it, and the filters of `pages`, which write formulas as MathML. Nothing is
+fetched from the network.
 """
 
 import ast
@@ -20,12 +20,12 @@ __all__ = ["ForSlides"]
 
 
 class ForSlides(Preprocessor):
-    """Take out of a notebook what nobody lectures from."""
+    """Remove from a notebook what slides don't show."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """A cell as its slide has it; without its code if that is folded or gone."""
+        """A cell for its slide, without its code if that is collapsed or empty."""
         if cell.cell_type == "code":
             cell.source = without_asserts(cell.source)
             if is_folded(cell) or not cell.source:

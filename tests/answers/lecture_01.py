@@ -1,4 +1,4 @@
-"""What students hand in for lecture 01: right answers in other styles."""
+"""Students' answers for lecture 01: right answers in other styles."""
 
 import numpy as np
 

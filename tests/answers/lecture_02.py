@@ -1,7 +1,7 @@
-"""What students hand in for lecture 02: right answers in other styles.
+"""Students' answers for lecture 02: right answers in other styles.
 
-Written as students write, not as `comp551ad/exercises/tasks` does. The solution notebook's
-answer is accepted by its own test.
+Written in students' style, not that of `comp551ad/exercises/tasks`. The solution notebook's
+answer has its own test.
 """
 
 import numpy as np

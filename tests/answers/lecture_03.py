@@ -1,4 +1,4 @@
-"""What students hand in for lecture 03: right answers in other styles, and some wrong ones."""
+"""Students' answers for lecture 03: right answers in other styles, and some wrong ones."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What students hand in for lecture 07: right answers in other styles."""
+"""Students' answers for lecture 07: right answers in other styles."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What students hand in for lecture 10: right answers in other styles, and some wrong ones."""
+"""Students' answers for lecture 10: right answers in other styles, and some wrong ones."""
 
 
 def chain_step_by_step(sizes):

@@ -1,4 +1,4 @@
-"""What students hand in for lecture 13: right answers in other styles, and some wrong ones."""
+"""Students' answers for lecture 13: right answers in other styles, and some wrong ones."""
 
 import math
 

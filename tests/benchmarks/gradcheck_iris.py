@@ -2,11 +2,11 @@
 
     python tests/benchmarks/gradcheck_iris.py
 
-At 240 points (60 seeds at each of four sizes of the weights) the deck's network with
-M = 16 hidden units has 96 derivatives. Each is checked twice: as `gradients` gives it,
-where every complaint is a false alarm, and with an error planted in it, where every
-silence is a miss. Prints the counts and the processor time of one check of right values;
-takes some minutes, and ends with an error if there was a false alarm.
+The deck's network with M = 16 hidden units has 96 derivatives, at 240 points (60 seeds at each
+of four sizes of the weights). Each is checked twice: as `gradients` returns it, where every
+complaint is a false alarm, and with an error added, where every silence is a miss. Prints the
+counts and the processor time of one check of right values; takes a few minutes, and fails if
+there was a false alarm.
 """
 
 import sys
@@ -23,7 +23,7 @@ PLANTED = 1e-7  # relative error
 
 
 def check(X, Y, point, factor=1.0):
-    """Return the report on factor times the gradient, and the processor's seconds."""
+    """Return the report on factor times the gradient, and the processor time in seconds."""
     claimed = tuple(factor * part for part in gradients(X, Y, *point))
     start = time.process_time()
     report = check_gradient(lambda p: cost(X, Y, *p), claimed, point, names=("W", "V"))

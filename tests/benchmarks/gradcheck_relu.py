@@ -3,14 +3,14 @@
     python tests/benchmarks/gradcheck_relu.py [SEEDS]
 
 Networks 4-8-8-8-3 on four random samples, with weights of two sizes: at 0.5 whole layers die, so
-that all that follows them stands exactly at its kinks; at 0.01 the slopes of the first layer are
-about 1e-7 and kinks lie as near as 1e-8. The slopes to the left and to the right of every weight
-are worked out in long double by pushing both directions forward, with the choice at each kink that
-the direction makes. Five claims are checked: the left slopes, the right ones, those half-way, which
-are all right answers, and the left and the right ones with an error of 0.1 % in every coordinate.
-Prints the counts, and ends with an error if a right claim was called wrong or an error passed away
-from kinks: where none lies so near that 0.1 % of the slope, up to it, moves the cost by less than
-fifty of its last digits. 60 seeds took half an hour beside a run of all tests.
+that all later layers are exactly at their kinks; at 0.01 the slopes of the first layer are about
+1e-7 and kinks may be as near as 1e-8. The left and right slopes with respect to every weight are
+computed in long double by pushing both directions forward, choosing the side of each kink by the
+direction. Five claims are checked: the left slopes, the right ones and those half-way, which are
+all correct, and the left and the right ones with an error of 0.1 % in every coordinate. Prints the
+counts, and fails if a correct claim was called wrong or an error passed away from kinks, that is,
+where the nearest kink is so far that 0.1 % of the slope, up to it, moves the cost by at least
+fifty units in its last place. 60 seeds took half an hour alongside a run of all tests.
 """
 
 import sys
@@ -25,7 +25,7 @@ LAYERS, SIZES, PLANTED = (4, 8, 8, 8, 3), (0.5, 0.01), 1e-3
 
 
 def once_each(f):
-    """f, worked out once at each point: several claims about one point ask at the same ones."""
+    """f, computed once at each point, as several claims evaluate it at the same points."""
     known = {}
 
     def remembered(x):
@@ -58,8 +58,8 @@ def network(seed, size):
 
 
 def one_sided(parameters, X, y, way):
-    """Return the slopes to one side (way = 1: the right) of every weight, as `parameters`, and
-    for each weight how far it may move until the nearest kink on either side, 0 at a kink."""
+    """Return the one-sided slope (way = 1: right) for every weight, structured as `parameters`,
+    and each weight's distance to the nearest kink on either side, 0 at a kink."""
     size = sum(a.size for part in parameters for a in part)
     X = X.astype(np.longdouble)
     Z, dZ = X, np.zeros((size, *X.shape), np.longdouble)
@@ -106,7 +106,7 @@ def flat(parameters):
 
 
 def examine(seed, size):
-    """Return how often each verdict was given: on right claims, and on planted errors."""
+    """Return how often each verdict occurred: on correct claims, and on planted errors."""
     cost, point, X, y = network(seed, size)
     (left, _), (right, clear) = (one_sided(point, X, y, way) for way in (-1, 1))
     slopes = np.maximum(np.abs(flat(left)), np.finfo(float).tiny)

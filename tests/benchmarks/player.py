@@ -1,12 +1,12 @@
-"""What the live player costs, in a real browser: events, training, bytes, calls.
+"""The live player's cost in a real browser: events, training, bytes, calls.
 
     python tests/benchmarks/player.py [events] [training] [descent] [size]
 
-events      work per move of a slider, style and layout included, of 7, 20 and 60 nodes (95 %)
-training    pictures a second, boundary redrawn, at 100 iterations a picture
-descent     100,000 iterations of the deck's descent on Iris in the page, against NumPy's loop, in
-            the processor's time
-size        bytes of script, style and saved output; calls in Python to show one player
+events      time per move of a slider, style and layout included, for 7, 20 and 60 nodes (95 %)
+training    frames per second with the boundary redrawn, at 100 iterations per frame
+descent     100,000 iterations of the deck's descent on Iris in the page and in NumPy, in
+            processor time
+size        bytes of script, style and saved output; Python calls to show one player
 """
 
 import json
@@ -28,13 +28,13 @@ from comp551ad.byhand.two_layer import gradients
 from comp551ad.show.player import player_module, player_script, player_style
 
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmark</title>'
-# The window of JupyterLab's notebook at 1280 x 720 with the file browser open.
+# JupyterLab's notebook area at 1280 x 720 with the file browser open.
 WINDOW = {"width": 786, "height": 599}
 EVENTS = 300
 
 
 def program(nodes):
-    """A function of so many nodes, and the name of its output."""
+    """A function with this many nodes, and the name of its output."""
     if nodes == 7:
 
         def f(w0, w1, x):
@@ -58,8 +58,8 @@ def program(nodes):
     return ReverseStepper(record(g, 0.7, 1.1))
 
 
-# Events: the listener, what the player does before the next picture, style and layout, which asking
-# for a height makes the browser do at once.
+# Events: the listener, the player's work before the next frame, and style and layout, which reading
+# a height forces the browser to do immediately.
 WORK = """([from, count]) => {
   const [player] = document.querySelectorAll('.c5-stepper');
   const slider = player.querySelector('.c5-input input[type=range]');
@@ -79,7 +79,7 @@ SECONDS = 4
 
 
 def clock(page):
-    """The processor's time of the page's thread, in seconds."""
+    """The processor time of the page's thread, in seconds."""
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
 
@@ -91,8 +91,8 @@ def clock(page):
 
 
 def events(page):
-    """In the processor's time of the page's thread, where what other programs take doesn't count,
-    in batches of five."""
+    """Measured in batches of five, in processor time of the page's thread, which excludes other
+    programs."""
     busy = clock(page)
 
     def batch(k, count):

@@ -1,21 +1,20 @@
-"""How fast are we? Ratios, taken in one run.
+"""How fast are we? Ratios, measured in one run.
 
-    python tests/benchmarks/speed.py                 # threads as they come
+    python tests/benchmarks/speed.py                 # default threads
     python tests/benchmarks/speed.py --one-thread    # the whole process on one core
 
-Each row does the same work in several ways, interleaved: round after round, every way once, so
-that a machine that slows down slows all of them. What is printed is the median over the rounds of
-the time relative to the first way's, so a number below 1 is faster than it. With ``--one-thread``
-that is the processor's time, which other programs take nothing of, else the time on the wall.
+Each row does the same work in several ways, interleaved: every round runs each way once, so that
+a machine that slows down slows all of them. Prints the median over the rounds of the time relative
+to the first way's, so a number below 1 is faster. With ``--one-thread`` this is processor time,
+which excludes other programs, otherwise wall-clock time.
 
-Processor's time counts every thread of the process, and the threads of a library that wait for
-work by spinning would count as working. So ``--one-thread`` pins the process to one core before any
-library is imported: threads inherit that, a waiting one gives way to the working one, and libraries
-that count the cores find one.
+Processor time counts every thread of the process, including library threads that spin while they
+wait. So ``--one-thread`` pins the process to one core before any library is imported: threads
+inherit that, a waiting one yields to the working one, and libraries that count the cores find one.
 
-Guests take part if they are installed: ``pip install autograd scipy torch jax``, here or
-in an environment of their own, whose site-packages ``--guests`` names. Before anything is timed,
-all ways must agree on the result.
+Other libraries take part if they are installed: ``pip install autograd scipy torch jax``, here or
+in another environment, whose site-packages ``--guests`` names. All ways must agree on the result
+before anything is timed.
 """
 
 import argparse
@@ -31,7 +30,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--one-thread", action="store_true")
 parser.add_argument("--rounds", type=int, default=25)
 parser.add_argument("--steps", type=int, default=2_000, help="of the descent")
-parser.add_argument("--guests", help="site-packages that torch, jax … are installed in")
+parser.add_argument("--guests", help="site-packages where torch, jax … are installed")
 options = parser.parse_args()
 if options.one_thread:
     if not hasattr(os, "sched_setaffinity"):
@@ -74,7 +73,7 @@ if jax:
 
 
 def interleaved(ways, seconds=0.02):
-    """Per way, the median over the rounds of its time relative to the first way's."""
+    """For each way, the median over the rounds of its time relative to the first way's."""
     calls = {}
     for name, way in ways.items():
         way()
@@ -103,7 +102,7 @@ def report(title, ways):
 
 
 def agree(results):
-    """All ways give the first one's numbers."""
+    """Check that all ways return the first one's numbers."""
     first, *others = [[np.asarray(a) for a in r] for r in results]
     for other in others:
         for a, b in zip(first, other, strict=True):
@@ -176,7 +175,7 @@ def networks(X, Y, W, V):
 
 
 def matrix_products(X, Y, W, V):
-    """What no way can do without: the gradient's five products, into arrays that are there."""
+    """The work that every way must do: the gradient's five products, into existing arrays."""
     Q, Z, U, dU = np.dot(X, V), np.dot(X, V), 0.1 * Y, 0.1 * Y
     dW, dV = W.copy(), V.copy()
 
@@ -191,7 +190,7 @@ def matrix_products(X, Y, W, V):
 
 
 def descents(X, Y, W, V, steps, lr=0.1):
-    """The deck's loop, with the gradient by hand and with the written one."""
+    """The deck's loop, with the hand-written gradient and with the generated one."""
     buffered = write_gradient(cost, X, Y, W, V, wrt=("W", "V"), buffered=True)
 
     def loop(gradients_of):
@@ -207,7 +206,7 @@ def descents(X, Y, W, V, steps, lr=0.1):
         return way
 
     def in_place():
-        """The same, into arrays that are there already: w, v and the program's own dW, dV."""
+        """The same, into existing arrays: w, v and the program's own dW, dV."""
         w, v = W.copy(), V.copy()
         for _ in range(steps):
             dW, dV = buffered(X, Y, w, v, copy=False)

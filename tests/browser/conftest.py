@@ -1,8 +1,7 @@
 """A reader with a browser: JupyterLab on a fresh, untrusted copy of the lectures.
 
 `reader.open(name)` shows a notebook as a newcomer first sees it: nothing has been run,
-nothing is trusted, and no program is on the PATH. What a test then looks at is what
-stands on the page.
+nothing is trusted, and no program is on the PATH. Tests then check what the page shows.
 """
 
 import json
@@ -27,7 +26,7 @@ from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 
-# The first one that is there. The headless shell has no windows, menus and sync to start,
+# The first one that is installed. The headless shell has no windows, menus and sync to start,
 # and takes a quarter less time than the whole browser for the same pages.
 BROWSERS = (
     *("chromium-headless-shell", "chromium", "chromium-browser"),
@@ -44,8 +43,8 @@ BROWSER_OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # no network
 ]
 START_SECONDS, RUN_SECONDS = 60, 180
-expect.set_options(timeout=30_000)  # five seconds are few where all cores are busy
-LOOK_EVERY = 100  # milliseconds; else a page that works is asked 60 times a second
+expect.set_options(timeout=30_000)  # five seconds are too few if all cores are busy
+LOOK_EVERY = 100  # milliseconds; by default a busy page is polled 60 times a second
 
 
 # --- the browser --------------------------------------------------------------
@@ -59,9 +58,9 @@ def playwright():
 
 @pytest.fixture(scope="session")
 def launch(playwright):
-    """Return the function that starts a browser, or skips where there is none.
+    """Return a function that starts a browser, or skips the test if there is none.
 
-    With CI=true nothing is skipped: a browser that does not start is a failure.
+    With CI=true nothing is skipped: a browser that doesn't start is a failure.
     """
 
     def launch(programs=BROWSERS, channel="chrome"):
@@ -86,7 +85,7 @@ def browser(launch):
 
 @contextmanager
 def nothing_goes_wrong(page):
-    """Neither an error nor a word on the console of the page, nor does it fetch anything."""
+    """Assert that the page has no errors or console messages, and fetches nothing."""
     wrong = []
     ears = {
         "pageerror": lambda error: wrong.append(str(error)),
@@ -103,7 +102,7 @@ def nothing_goes_wrong(page):
 
 @pytest.fixture
 def new_page(browser):
-    """A page in a window of its own, for what would stay: permissions, a clock, what is stored."""
+    """A page in a new context, for lasting changes: permissions, a clock, stored data."""
     with browser.new_context(offline=True) as window:
         page = window.new_page()
         with nothing_goes_wrong(page):
@@ -112,14 +111,14 @@ def new_page(browser):
 
 @pytest.fixture(scope="session")
 def tab(browser):
-    """A new page takes as long as most tests do: they have one, one after the other."""
+    """A page that tests share one after another, as opening one takes as long as most tests."""
     with browser.new_context(offline=True) as window:
         yield window.new_page()
 
 
 @pytest.fixture
 def page(tab):
-    """A page with no network, as if new, in which nothing may go wrong."""
+    """A page without network, reset to its initial state, in which nothing may go wrong."""
     tab.goto("about:blank")
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.emulate_media(
@@ -130,8 +129,8 @@ def page(tab):
         yield tab
 
 
-# Contrast hangs on a text's colour, size and weight, and on what is behind it. Marks one
-# visible element of each such look: code has thousands of them, and a dozen looks.
+# Contrast depends on a text's colour, size and weight, and on its background. Marks one visible
+# element of each such style: code has thousands of elements, and a dozen styles.
 MARK_LOOKS = """part => {
   const looks = new Set(), isField = e => e.matches('input, select, textarea');
   // Fields come first: of JupyterLab, whose body has no height, axe sees nothing else.
@@ -154,8 +153,8 @@ MARK_LOOKS = """part => {
 }"""
 
 
-# Of what is right one element for each rule, not thousands. It would read style sheets once
-# more, which a page may forbid.
+# Report one passing element per rule, not thousands. Don't reload style sheets, which a page may
+# forbid.
 WHAT_AXE_FINDS = """part => {
   axe.configure({rules: [{id: 'color-contrast', selector: '[data-look]'}]});
   return axe.run(part, {resultTypes: ['violations'], preload: false});
@@ -164,9 +163,9 @@ WHAT_AXE_FINDS = """part => {
 
 @pytest.fixture(scope="session")
 def inaccessible():
-    """Return the function that asks axe-core what is wrong with a part of a page.
+    """Return a function that returns axe-core's complaints about a part of a page.
 
-    Its rules are those of WCAG 2.2 and of good practice: names, roles, contrast, focus.
+    The rules are WCAG 2.2 and best practices: names, roles, contrast, focus.
     """
     axe = Axe()
 
@@ -175,7 +174,7 @@ def inaccessible():
         if not page.evaluate("'axe' in globalThis"):
             page.evaluate(axe.axe_script)
         found = page.evaluate(WHAT_AXE_FINDS, part)
-        assert found["passes"] or found["violations"]  # so it did look
+        assert found["passes"] or found["violations"]  # it did check something
         return [
             f"{rule['id']}: {rule['help']}: {node['html'][:120]}"
             for rule in found["violations"]
@@ -188,7 +187,7 @@ def inaccessible():
 # --- JupyterLab ---------------------------------------------------------------
 
 
-# A running JupyterLab: its address, and the folder it serves.
+# A running JupyterLab: its address, and the folder that it serves.
 Lab = namedtuple("Lab", "url folder")
 
 
@@ -211,10 +210,10 @@ def wait_until_it_answers(url, server, log):
 
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
-    """Serve a copy of the lectures that no trust database has ever seen.
+    """Serve a copy of the lectures that is in no trust database.
 
-    Trust is kept in Jupyter's data folder, so that gets a fresh one as well; else a
-    lecture that was once saved here would open trusted, and prove nothing.
+    Trust is stored in Jupyter's data folder, so that must be new too; otherwise a lecture that
+    was saved on this machine would open trusted, and prove nothing.
     """
     home = tmp_path_factory.mktemp("lab")
     folder, log = home / "course", home / "log.txt"
@@ -231,8 +230,8 @@ def lab(browser, tmp_path_factory):
     }
     for path in variables.values():
         path.mkdir()
-    # All cells stand in the page at once, also those that nobody has scrolled to, and
-    # no question about news stands over them.
+    # All cells are in the page at once, even those that are out of sight, and no dialog about
+    # news covers them.
     for name, setting in {
         "notebook-extension/tracker": {"windowingMode": "none"},
         "apputils-extension/notification": {"fetchNews": "false"},
@@ -240,7 +239,7 @@ def lab(browser, tmp_path_factory):
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(setting))
-    # What builds the running pages brings a kernel for JupyterLite, which JupyterLab can't load.
+    # The packages for running pages install JupyterLite's kernel, which JupyterLab can't load.
     extensions = home / "labextensions"
     extensions.mkdir()
     for path in Path(sys.prefix, "share/jupyter/labextensions").iterdir():
@@ -251,7 +250,7 @@ def lab(browser, tmp_path_factory):
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
         *("--IdentityProvider.token=", "--ServerApp.password="),
-        "--ServerApp.disable_check_xsrf=True",  # `reader` ends kernels by itself
+        "--ServerApp.disable_check_xsrf=True",  # `reader` shuts down kernels itself
         *(f"--ServerApp.root_dir={folder}", "--LabApp.news_url="),
         f"--LabApp.labextensions_path={extensions}",
         "--LabApp.expose_app_in_browser=True",  # so that `Reader` can ask for outputs
@@ -269,7 +268,7 @@ def lab(browser, tmp_path_factory):
         wait_until_it_answers(f"http://127.0.0.1:{port}", server, log)
         yield Lab(f"http://127.0.0.1:{port}", folder)
     finally:
-        server.terminate()  # which ends its kernels as well
+        server.terminate()  # also shuts down its kernels
         try:
             server.wait(timeout=20)
         except subprocess.TimeoutExpired:
@@ -285,28 +284,28 @@ VISIBLE_PICTURES = """() =>
       image => image.complete && image.naturalWidth > 0 && image.offsetWidth > 0
     ).length)"""
 
-# Cells appear one after the other, and prose is set a moment after its cell.
+# Cells appear one after another, and prose is rendered a moment after its cell.
 ALL_IS_SHOWN = """count =>
   document.querySelectorAll('.jp-Notebook .jp-Cell').length === count &&
   [...document.querySelectorAll('.jp-Notebook .jp-MarkdownCell')].every(
     cell => cell.querySelector('.jp-MarkdownOutput')?.childElementCount) &&
   [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)"""
 
-# The status bar may still show the kernel of the notebook before.
+# The status bar may still show the previous notebook's kernel.
 KERNEL = """() => {
   const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
   return `${kernel?.connectionStatus}, ${kernel?.status}`;
 }"""
 KERNEL_IS_IDLE = f"() => ({KERNEL})() === 'connected, idle'"
 
-# Nobody is asked whether to save what is put away. The page may have failed to open.
+# Close everything without asking whether to save. The page may have failed to open.
 PUT_AWAY = """() => globalThis.jupyterapp &&
   [...jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())"""
 HEAR_OF_IT = """async () => {
   await globalThis.jupyterapp?.serviceManager.sessions.refreshRunning();
   await globalThis.jupyterapp?.serviceManager.kernels.refreshRunning();
 }"""
-# Most lectures are only looked at: a kernel would be started for nothing.
+# Most lectures are only viewed, and need no kernel.
 TAKE_OUT = """async ([path, preferKernel]) => {
   await jupyterapp.restored;
   const factory = jupyterapp.docRegistry.getWidgetFactory('Notebook');
@@ -314,7 +313,7 @@ TAKE_OUT = """async ([path, preferKernel]) => {
   await jupyterapp.commands.execute('docmanager:open', {path});
 }"""
 
-# Else a command finds no notebook, and does nothing.
+# Otherwise a command finds no notebook, and does nothing.
 IS_CURRENT = "() => jupyterapp.commands.isEnabled('notebook:trust')"
 TRUST = """() => {
   globalThis.trusting = jupyterapp.commands.execute('notebook:trust');
@@ -322,13 +321,12 @@ TRUST = """() => {
 IS_TRUSTED = """() => jupyterapp.shell.currentWidget.content.widgets.every(
   cell => cell.model.type !== 'code' || cell.model.trusted)"""
 
-# What each cell puts out, as JupyterLab holds it: on the page an error and a warning
-# look the same.
+# Each cell's outputs from JupyterLab's model, as errors and warnings look the same on the page.
 OUTPUTS = """() => jupyterapp.shell.currentWidget.content.widgets.map(
   cell => cell.model.outputs?.toJSON() ?? [])"""
 
-# Every code cell has a number, or one has failed that wasn't meant to: then the rest is
-# left out. The page has no number for a folded cell.
+# Every code cell has a number, or one has failed unexpectedly and the rest didn't run. The page
+# shows no number for a collapsed cell.
 ALL_WAS_RUN = """() => {
   const code = jupyterapp.shell.currentWidget.content.widgets
     .filter(cell => cell.model.type === 'code').map(cell => cell.model);
@@ -340,7 +338,7 @@ ALL_WAS_RUN = """() => {
 }"""
 
 
-# By command: a key can get lost where a page is still busy with something else.
+# By command, as a busy page may lose a key.
 RUN_CELL = """async k => {
   const {content} = jupyterapp.shell.currentWidget;
   const cells = content.widgets.filter(cell => cell.model.type === 'code');
@@ -350,9 +348,9 @@ RUN_CELL = """async k => {
 
 
 class Reader:
-    """Someone at the keyboard, with JupyterLab open. Cells are counted from 0.
+    """A user with JupyterLab open. Cells are numbered from 0.
 
-    `wrong` collects the errors of the page and of its console.
+    `wrong` collects the page's errors and console messages.
     """
 
     def __init__(self, lab, page):
@@ -361,7 +359,7 @@ class Reader:
         page.on("console", self._listen)
 
     def _notice(self, error):
-        # The manager of widgets takes it for granted that there is a kernel.
+        # The widget manager assumes that there is a kernel.
         if self.has_kernel or "jupyterlab-manager" not in error.stack:
             self.wrong.append(str(error))
 
@@ -370,7 +368,7 @@ class Reader:
             self.wrong.append(message.text)
 
     def leave(self):
-        """Put everything away and end its kernels: the next one finds an empty desk."""
+        """Close everything and shut down its kernels, for the next test."""
         self._clear_the_desk()
         self.page.remove_listener("pageerror", self._notice)
         self.page.remove_listener("console", self._listen)
@@ -385,13 +383,13 @@ class Reader:
                 urllib.request.Request(address, method="DELETE"), timeout=30
             ).close()
         if sessions:
-            # JupyterLab complains of requests that the dead can't answer, at once when it
-            # hears of it: not to the next one, then.
+            # JupyterLab complains about requests to dead kernels once it notices; wait for that,
+            # so that the next test doesn't see it.
             self.page.evaluate(HEAR_OF_IT)
             self.page.wait_for_timeout(100)
 
     def add(self, name, notebook):
-        """Put a made-up notebook beside the lectures."""
+        """Add a test notebook to the lectures."""
         nbformat.write(notebook, self.lab.folder / name)
 
     def look_at(self, name):
@@ -402,8 +400,8 @@ class Reader:
     def open(self, name):
         """Open a notebook, untrusted and not run, and wait for its kernel.
 
-        Now and then a kernel never answers JupyterLab (its port was taken, its first
-        message lost). A reader who sees that begins again, and so does this one, twice.
+        Occasionally a kernel never answers JupyterLab (its port was taken, its first message
+        lost). A user would try again, and so does this one, twice.
         """
         for seconds in (20, 40):
             self._show(name)
@@ -418,7 +416,7 @@ class Reader:
         self.wait_for_kernel()
 
     def _show(self, name):
-        """JupyterLab takes three seconds to start: it is opened once, for all notebooks."""
+        """Open JupyterLab once for all notebooks, as it takes three seconds to start."""
         notebook = nbformat.read(self.lab.folder / name, as_version=4)
         if not self.page.url.startswith(self.lab.url):
             self.page.goto(f"{self.lab.url}/lab?reset")
@@ -438,14 +436,14 @@ class Reader:
         )
 
     def choose(self, menu, item):
-        """Choose an item of the menu bar."""
+        """Choose an item from the menu bar."""
         self.page.click(f".lm-MenuBar-itemLabel:text-is('{menu}')")
         self.page.click(f".lm-Menu-itemLabel:text-is('{item}')")
 
     def run_all(self):
-        """Run all cells from the menu and wait until the last one has ended."""
+        """Run all cells from the menu and wait until the last one has finished."""
         self.page.click(".jp-Notebook .jp-Cell >> nth=0")
-        self.choose("Edit", "Clear Outputs of All Cells")  # and so all numbers
+        self.choose("Edit", "Clear Outputs of All Cells")  # and all numbers
         self.choose("Run", "Run All Cells")
         self.page.wait_for_function(
             ALL_WAS_RUN, timeout=1000 * RUN_SECONDS, polling=LOOK_EVERY
@@ -453,22 +451,22 @@ class Reader:
         self.wait_for_kernel()
 
     def trust(self):
-        """Trust the notebook: what stands in it is shown with its scripts, and nothing is run."""
+        """Trust the notebook: saved outputs are shown with their scripts, and no cell is run."""
         self.page.wait_for_function(IS_CURRENT, timeout=60_000, polling=LOOK_EVERY)
         confirm = self.page.get_by_role("button", name="Confirm Trusting")
-        for seconds in (20, 40):  # asked again, should the command find no notebook
+        for seconds in (20, 40):  # retry if the command finds no notebook
             self.page.evaluate(TRUST)
             try:
                 confirm.click(timeout=1000 * seconds)
                 break
             except PlaywrightTimeout:
                 print("nothing to confirm")
-        # It is saved then: what is put away in the meantime leaves a question behind.
+        # Trusting saves the notebook; closing it before that would open a dialog.
         self.page.evaluate("() => globalThis.trusting")
         assert self.page.evaluate(IS_TRUSTED)
 
     def run_cell(self, k):
-        """Run a code cell and wait for its end."""
+        """Run a code cell and wait until it has finished."""
         self.page.evaluate(RUN_CELL, k)
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(k)
         prompt = cell.locator(".jp-InputPrompt")
@@ -480,11 +478,11 @@ class Reader:
         self.wait_for_kernel()
 
     def pictures(self):
-        """Return how many pictures can be seen in each cell."""
+        """Return the number of visible pictures in each cell."""
         return self.page.evaluate(VISIBLE_PICTURES)
 
     def outputs(self):
-        """Return (cell, output) for everything that the cells put out."""
+        """Return (cell, output) for all outputs."""
         cells = enumerate(self.page.evaluate(OUTPUTS))
         return [(index, output) for index, outputs in cells for output in outputs]
 
@@ -511,17 +509,17 @@ class Reader:
 
 @pytest.fixture(scope="session")
 def desk(browser):
-    """The page in which the readers of one worker have JupyterLab, one after the other."""
+    """A worker's page with JupyterLab, which its readers use one after another."""
     with browser.new_context(viewport={"width": 1300, "height": 900}) as window:
         yield window.new_page()
 
 
 @pytest.fixture
 def reader(lab, desk, request):
-    """Return someone at the desk; their notebooks and kernels end with the test."""
+    """Return a reader; the notebooks and kernels are closed after the test."""
     failed = request.session.testsfailed
     reader = Reader(lab, desk)
     yield reader
     reader.leave()
-    if request.session.testsfailed > failed:  # who knows what stands open there
+    if request.session.testsfailed > failed:  # anything may be open there
         desk.goto("about:blank")

@@ -1,6 +1,6 @@
 """The lectures in JupyterLab, as a newcomer's browser shows them, and players with a kernel.
 
-The first half proves the harness on made-up notebooks: it must notice a picture that does not
+The first half tests the harness on made-up notebooks: it must notice a picture that doesn't
 show, and a cell that fails.
 """
 
@@ -16,12 +16,12 @@ from playwright.sync_api import expect
 
 ROOT = Path(__file__).parent.parent.parent
 LECTURES = [path.stem for path in sorted((ROOT / "lectures").glob("*.ipynb"))]
-# Contrast hangs on the scheme, all else that axe looks at on the width: both of each.
+# Contrast depends on the colour scheme, axe's other rules on the width: test two of each.
 SCREENS = [("light", 1280), ("dark", 400)]
 
 
 def on_a_screen(page, scheme, width):
-    """Show the page so, and wait until it has answered to that."""
+    """Set the scheme and width of the page, and wait until it has adapted."""
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("new Promise(r => requestAnimationFrame(() => setTimeout(r)))")
@@ -43,8 +43,8 @@ def node(player, key):
 
 
 def drive(stepper):
-    """Step to the end and back, with buttons and keys; fail where the formula doesn't follow."""
-    # Of two side by side the last one is the longer pass.
+    """Step to the end and back, with buttons and keys; fail if the formula doesn't follow."""
+    # Of two passes side by side, the last is the longer.
     formula = stepper.locator(".c5-formula").last
     slider = stepper.get_by_role("slider", name="Step", exact=True)
     press(stepper, "Last")
@@ -61,7 +61,7 @@ def drive(stepper):
 
 
 def saved_pictures(notebook):
-    """Return how many pictures each cell has in the file, in prose and in outputs."""
+    """Return the number of pictures in each cell of the file, in prose and in outputs."""
 
     def in_html(text):
         return len(re.findall(r"<(?:img|svg)\b", text))
@@ -72,7 +72,7 @@ def saved_pictures(notebook):
         return sum(in_output(o.get("data", {})) for o in cell.get("outputs", []))
 
     def in_output(data):
-        if "text/html" in data:  # the form that is shown, where there are several
+        if "text/html" in data:  # the form that is shown if there are several
             return in_html(data["text/html"])
         return int(any(mime.startswith("image/") for mime in data))
 
@@ -230,7 +230,7 @@ def test_a_widget_and_its_page_follow_each_other(reader):
     expect(player.get_by_role("button", name="Predict")).to_have_attribute(
         "aria-pressed", "true"
     )
-    # With its kernel gone the player still plays, and run again it is a new one.
+    # Without its kernel the player still plays, and rerunning its cell creates a new one.
     reader.restart_kernel()
     press(player, "Last")
     slider.press("ArrowRight")
@@ -248,7 +248,7 @@ def test_a_widget_and_its_page_follow_each_other(reader):
 @pytest.mark.parametrize("name", LECTURES)
 def test_lecture_shows_untrusted_then_trusted_and_steps(name, reader):
     notebook = nbformat.read(ROOT / "lectures" / f"{name}.ipynb", as_version=4)
-    # nbval runs every cell, and compares what it puts out with what stands here.
+    # nbval runs every cell, and compares its output with the saved one.
     is_run = any(".widget()" in cell.source for cell in notebook.cells)
     (reader.open if is_run else reader.look_at)(f"lectures/{name}.ipynb")
     assert reader.pictures() == saved_pictures(notebook)

@@ -1,4 +1,4 @@
-"""The course's own web site: every page as it stands, and in a browser without a network."""
+"""The course's web site: every page as written, and in a browser without network."""
 
 import re
 from html import unescape
@@ -20,7 +20,7 @@ NAMES = [
 ]
 FRONT = ["index", "map"]
 
-# What sticks out of the window, unless it can be scrolled by itself.
+# Elements that overflow the window, unless they can be scrolled.
 OVERFLOW = """() => {
   const scrolls = e => e && (getComputedStyle(e).overflowX !== 'visible' ||
     scrolls(e.parentElement));
@@ -30,12 +30,12 @@ OVERFLOW = """() => {
     .map(e => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
 }"""
 
-# Pictures that don't show, or have nothing to say to who can't see them.
+# Pictures that don't show, or have no alternative text.
 UNSEEN = """() => [...document.querySelectorAll('main img')]
   .filter(e => !(e.complete && e.naturalWidth > 0 && e.alt.trim()))
   .map(e => e.outerHTML.slice(0, 120))"""
 
-# A full stop or comma that stands on the next line, away from its formula.
+# A full stop or comma on the next line, separated from its formula.
 APART = """() => [...document.querySelectorAll('main math')].filter(e => {
   const mark = document.createRange(), next = e.nextSibling;
   if (!/^[.,;:!?)]/.test(next?.data)) return false;
@@ -44,7 +44,7 @@ APART = """() => [...document.querySelectorAll('main math')].filter(e => {
   return mark.getBoundingClientRect().left < e.getBoundingClientRect().left;
 }).map(e => e.textContent)"""
 
-# What a finger would miss (WCAG 2.5.8): less than 24 px, unless it stands in a sentence.
+# Targets too small to touch (WCAG 2.5.8): less than 24 px, unless in a sentence.
 TOO_SMALL = """() => [...document.querySelectorAll('button, summary, nav a, .buttons a')]
   .filter(e => e.checkVisibility() && !e.closest('.c5-stepper'))
   .filter(e => e.getBoundingClientRect().height < 24)
@@ -59,7 +59,7 @@ def site(tmp_path_factory):
 
 
 def address(site, name):
-    """The page whose name begins so."""
+    """The page whose name begins with this."""
     (name,) = [n for n in [*FRONT, *NAMES] if n.startswith(name)]
     return (site / f"{name}.html").as_uri()
 
@@ -77,7 +77,7 @@ def test_a_page_shows_plays_and_fits(site, page, name):
 
 
 def test_the_first_page_has_a_player_that_moves_at_once(site, page):
-    """The best of three: the page's process, too, may have to wait for a core."""
+    """The best of three, as the page's process may have to wait for a core."""
 
     def seconds():
         page.goto(address(site, "index"))
@@ -93,7 +93,7 @@ def test_the_first_page_has_a_player_that_moves_at_once(site, page):
     assert min(seconds() for _ in range(3)) < MOST_SECONDS
 
 
-# The players on the others are those of test_players.py.
+# test_players.py tests the players on other pages.
 LOOKED_AT = [*FRONT, "lectures/05_", "exercises/03_", "solutions/09_"]
 
 
@@ -157,7 +157,7 @@ def test_code_is_copied_as_it_stands(site, new_page):
 
 
 def test_what_an_exercise_hides_is_shown_one_by_one(site, page):
-    """The question is open; hints, reasoning and solution are not, until they are asked."""
+    """The question is visible; hints, reasoning and solution are collapsed until opened."""
     page.goto(address(site, "exercises/09_"))
     assert page.locator("text=YOUR ANSWER HERE").count() == 0
     folds = page.locator("details.fold")
@@ -181,13 +181,13 @@ def test_on_paper_there_is_only_what_one_reads(site, page):
 
 
 def test_every_way_in_the_site_leads_somewhere(site):
-    """What a link into the site names is a file and a place in it."""
+    """Every link within the site names an existing file and an element in it."""
     places, ways = {path.as_uri() for path in site.rglob("*.*")}, set()
     for path in site.rglob("*.html"):
         text, here = path.read_text(encoding="utf-8"), path.as_uri()
         places |= {here, *(f"{here}#{p}" for p in attributes(r"\w+", "id", text))}
         ways |= {urljoin(here, way) for way in attributes("a", "href", text)}
-    # A browser looks for the decoded fragment, in a file by its encoded name.
+    # A browser searches for the decoded fragment, in the file with the encoded name.
     split = (way.partition("#") for way in ways if way.startswith("file:"))
     ways = {f"{file}{mark}{unquote(place)}" for file, mark, place in split}
     assert len(ways) > 150
@@ -198,7 +198,7 @@ def test_the_font_that_comes_along_has_every_character_of_every_formula(site):
     from fontTools.ttLib import TTFont
 
     font = TTFont(site / "assets/math.woff2")
-    assert "MATH" in font  # by which browsers place subscripts and stretch brackets
+    assert "MATH" in font  # for placing subscripts and stretching brackets
     pages = [path.read_text("utf-8") for path in site.rglob("*.html")]
     formulas = (re.findall("(?s)<math.*?</math>", page) for page in pages)
     text = "".join(re.sub("<[^>]+>", "", f) for page in formulas for f in page)
@@ -233,7 +233,7 @@ def test_the_first_pages_say_how_long_the_lectures_take_together(site):
     assert "## The course: six and a half hours on the main path" in start
     total = sum(page.minutes for page in read_course(ROOT).lectures)
     assert abs(total - 6.5 * 60) <= 15
-    assert "takes about 6.5 hours" in (site / "index.html").read_text("utf-8")
+    assert "take about 6.5 hours" in (site / "index.html").read_text("utf-8")
 
 
 def attributes(tag, name, text):

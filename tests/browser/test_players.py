@@ -1,4 +1,4 @@
-"""Players in a real browser, on a page with no Python behind it."""
+"""Players in a real browser, on a page without Python."""
 
 import io
 import re
@@ -128,7 +128,7 @@ KINDS = {
 
 
 def show(page, *shown, style="", **size):
-    """Put players on the page, of this width and height, and return the first of them."""
+    """Put players on a page of this width and height, and return the first of them."""
     if size:
         page.set_viewport_size(size)
     markup = "\n".join(one._repr_html_() for one in shown)
@@ -138,7 +138,7 @@ def show(page, *shown, style="", **size):
 
 @pytest.fixture
 def player(page):
-    """The player of S14 on a page of its own."""
+    """The player of S14 on a separate page."""
     return show(page, s14())
 
 
@@ -152,7 +152,7 @@ def texts(player):
 
 
 def go(player, step):
-    """To a step, counted from 1, by the slider's own event."""
+    """Go to a step, counted from 1, with the slider's event."""
     player.get_by_role("slider", name="Step").evaluate(
         "(s, v) => { s.value = v; s.dispatchEvent(new Event('input')); }", step - 1
     )
@@ -226,7 +226,7 @@ def test_the_fork_of_the_slide(player):
     said = [t for t in player.locator(".c5-said").all_text_contents() if t]
     assert said == ["ā₆·cos a₅ = 0", "−ā₇·sin a₅ = −0.5985"]
     expect(player.locator(".c5-code .c5-now")).to_have_text(["w1 * x", " + w0"])
-    # What is a number already isn't said twice.
+    # A number isn't shown twice.
     go(player, 6)
     assert texts(player) == ["ā₇ = 1"]
 
@@ -363,7 +363,7 @@ def test_what_python_asked_for_is_in_the_list_also_where_it_is_no_end(page, Step
 def test_a_typed_function_is_stepped_through(player):
     type_function(player, "sin(w*x)**2 / maximum(w, 1)")
     expect(field(player, "w")).to_have_value("0.5")
-    expect(field(player, "x")).to_have_value("1")  # kept, by name
+    expect(field(player, "x")).to_have_value("1")  # kept by name
     press(player, "Last")
     expect(player.locator(".c5-checked")).to_have_text(re.compile("^✓"))
     player.get_by_role("button", name="Reset").click()
@@ -386,10 +386,10 @@ def test_line_breaks_of_a_pasted_function_separate_its_statements(player):
 
 
 def test_what_cannot_be_read_leaves_the_last_good_function(player):
-    """And is answered in words: which ones, test_live.py holds."""
+    """It also shows a message; test_live.py tests the texts."""
     type_function(player, "<img src=x onerror=alert(1)>")
     expect(player.get_by_role("alert")).to_contain_text("“<” can't be read here.")
-    # Its inputs move on.
+    # Its inputs still work.
     expect(node(player, "a7")).to_have_count(1)
     field(player, "x").fill("2")
     type_function(player, "w0*x")
@@ -413,12 +413,12 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
     assert player.locator("tbody th").all_text_contents() == [
         *("a₁ = x1", "a₂ = exp a₁", "a₃ = √a₁", "a₄ = a₂/a₃"),
     ]
-    # Names that got a value keep it.
+    # Names with a value keep it.
     type_function(player, "def g(x: float) -> float: e = 3*x; return e**2")
     assert player.locator("tbody th").all_text_contents() == [
         *("a₁ = x", "a₂ = 3·a₁", "a₃ = a₂²"),
     ]
-    # A dash is what some keyboards make of a minus.
+    # Some keyboards replace a minus by a dash.
     type_function(player, "atan(x) – np.arccos(x)")
     assert player.locator("tbody th").all_text_contents() == [
         *("a₁ = x", "a₂ = arctan a₁", "a₃ = arccos(a₁)", "a₄ = a₂ − a₃"),
@@ -521,7 +521,7 @@ def test_a_number_is_answered_with_a_lead(player, right):
         "0.5985": "Not quite. A sign is wrong.",
         "-1.197": "It is 2 times too large:",
         "2.5": "That is a₅ itself.",
-        "7": "The sign is wrong, and the size too.",
+        "7": "Both the sign and the size are wrong.",
         "pear": "That isn't a number yet.",
         right: "Right. ",
     }.items():
@@ -621,7 +621,7 @@ def test_a_typed_function_asks_too(player):
 
 @pytest.fixture
 def site(page, tmp_path):
-    """Return the function that opens a page of the site, with an address of its own."""
+    """Return a function that opens a page of the site, with a separate address."""
 
     def site(hash="", *shown):
         page.goto("about:blank")
@@ -637,7 +637,7 @@ def site(page, tmp_path):
 
 
 def copied_as_python(player):
-    """The stepper that the copied text makes."""
+    """The stepper that the copied code creates."""
     player.evaluate(
         "() => { navigator.clipboard.writeText = async t => { window.copied = t } }"
     )
@@ -707,7 +707,7 @@ def doubled(w):
     [
         record(norm_of, np.ones(3), np.arange(3.0)),
         record(spread, np.arange(3.0)),
-        record(grad(lambda x: x * np.sin(x)), 0.5),  # not what the code gives
+        record(grad(lambda x: x * np.sin(x)), 0.5),  # not the code's result
         record(lambda w, x: doubled(w) - x, 2.0, 3.0),
         record(lambda x: np.tanh(erf(x)), 0.5),
         record(lambda w, x: w * x, 1.0, -0.0),
@@ -760,7 +760,7 @@ def test_each_player_of_a_page_has_links_of_its_own(site):
 # ---------------------------------------------------------------- it fits
 
 
-# Parts of a player that stick out of the window; nodes and rows that are out of their box's sight.
+# Parts of a player that overflow the window; nodes and rows scrolled out of their box.
 OUT = """p => [...p.querySelectorAll(
     '.c5-bar, .c5-formula, .c5-node, tr.c5-now, .c5-foot, .c5-said')]
   .filter(e => e.textContent && e.checkVisibility()).filter(e => {
@@ -770,12 +770,12 @@ OUT = """p => [...p.querySelectorAll(
       || e.matches('.c5-current, tr') && (r.top < box.top - 6 || r.bottom > box.bottom + 6);
   }).map(e => e.textContent)"""
 
-# Numbers of the table that are cut.
+# Numbers in the table that are truncated.
 CUT = """p => [...p.querySelectorAll('td.c5-number')].filter(e =>
   e.scrollWidth > e.clientWidth || e.getBoundingClientRect().right
     > p.querySelector('.c5-table').getBoundingClientRect().right + 1).length"""
 
-# How many heat maps there are, and whether their box shows them whole.
+# The number of heat maps, and whether their box shows them completely.
 HEAT = """p => {
   const box = p.querySelector('.c5-matrices');
   return [box.querySelectorAll('.c5-cells').length, box.scrollHeight <= box.clientHeight];
@@ -783,7 +783,7 @@ HEAT = """p => {
 
 
 def at_every_step(player, look):
-    """What a script sees at each step, one after the other, as the page shows it."""
+    """A script's result at each step, evaluated in the page."""
     seen = player.evaluate(
         """async (p, look) => {
       const slider = p.querySelector('[aria-label="Step"]'), seen = [];
@@ -840,7 +840,7 @@ def test_heat_maps_are_as_tall_as_their_box_allows(page, width, kind):
 
 
 def under_a_head(page):
-    """The page has a head of 72 pixels, as those of the site."""
+    """The page has a header of 72 pixels, like those of the site."""
     page.add_style_tag(content="html { scroll-padding-top: 72px }")
     page.evaluate("dispatchEvent(new Event('resize'))")
     page.evaluate("() => new Promise(requestAnimationFrame)")
@@ -881,7 +881,7 @@ def test_on_a_page_on_a_laptop_questions_and_training_are_seen_whole(page, kind)
     assert player.bounding_box()["height"] < 649
 
 
-# Pairs of numbers in a card that nearly meet, and controls that stick out of their line.
+# Pairs of numbers in a card that nearly touch, and controls that overflow their line.
 MEETING = """p => [...p.querySelectorAll('.c5-node')].filter(e => {
     const [a, b] = [...e.querySelectorAll(':scope > text')].slice(-2)
       .map(t => t.getBoundingClientRect());
@@ -891,8 +891,8 @@ MEETING = """p => [...p.querySelectorAll('.c5-node')].filter(e => {
   ).map(e => e.outerHTML)"""
 
 
-# Texts of edges that stick out of their picture, or lie over each other or over a card; numbers of
-# a card that lie over its formula.
+# Edges' texts that overflow the picture, or overlap each other or a card; numbers in a card that
+# overlap its formula.
 LAID_OVER = """p => {
   const boxes = (what, from = p) => [...from.querySelectorAll(what)]
     .filter(e => e.textContent || e.matches('rect')).map(e => {
@@ -1031,7 +1031,7 @@ def test_a_flower_and_a_weight_are_dragged(page):
     assert np.all(moved[149, :2] > 0)
     press(player, "Restart")
     assert status(player) == begun
-    # By keyboard, and no further than the map reaches.
+    # By keyboard, within the limits of the map.
     field(player, "X, axis 0").fill("2")
     field(player, "X").fill("99")
     moved = np.reshape(player.evaluate(inputs), (-1, 3)) - before
@@ -1062,10 +1062,10 @@ def test_a_point_on_a_surface_is_moved_and_descends(page):
     expect(player.locator(".c5-status")).to_contain_text(
         "f = 4.44; x = −1.2, ∂f/∂x = −2.4"
     )
-    # The page takes no offence at a point that leaves for good.
+    # A diverging point causes no errors on the page.
     player.get_by_role("slider", name="learning rate").press("End")
     press(player, "Play")
-    expect(player.locator(".c5-status")).to_contain_text("has left all numbers")
+    expect(player.locator(".c5-status")).to_contain_text("has overflowed")
     type_function(player, "x**2")
     expect(player.get_by_role("alert")).to_contain_text("A surface has two inputs")
 
@@ -1074,7 +1074,7 @@ def test_a_point_on_a_surface_is_moved_and_descends(page):
 
 
 def test_players_of_all_kinds_are_accessible_and_no_text_is_small(page, inaccessible):
-    """Together on one page, half-way and at the end, a question and its answer among them."""
+    """Together on one page, half-way and at the end, with a question and its answer."""
     page.emulate_media(reduced_motion="reduce")
     show(page, *(make() for make in KINDS.values()))
     players = dict(zip(KINDS, page.locator(".c5-stepper").all(), strict=True))
@@ -1132,7 +1132,7 @@ def test_running_a_cell_again_leaves_nothing_behind(page):
           window[name] = (...a) => { window.added += by; return own.apply(window, a); };
         } }"""
     )
-    # What is parsed as a fragment runs its scripts.
+    # Scripts parsed as a fragment run.
     fill = """html => document.getElementById('out').replaceChildren(
       document.createRange().createContextualFragment(html))"""
     for _ in range(5):

