@@ -120,6 +120,10 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.c_[a, X]": ("plain arrays", None),
     "np.r_[a, 1.0, a[0]]": ("plain arrays", None),
     "np.r_[a]": (r"write np\.atleast_1d\(a\) instead", None),
+    "np.r_[a, 0:3]": (
+        r"write np\.concatenate\(np\.atleast_1d\(a, np\.arange\(0, 3\)\)\) instead",
+        None,
+    ),
     "np.r_['0', a, a]": ("plain array", "np.concatenate([a, a])"),
     "X.dot(a)": ("method of a plain array", None),
     "a @ EYE.dot(a)": (r"^EYE\.dot\(a\).*np\.dot\(EYE, a\), or EYE @ a", None),
@@ -397,6 +401,7 @@ def fills(a):
 SWALLOWED = {
     "math.log": swallows(lambda a: math.log(a[0])),
     "float": swallows(lambda a: float(a[0]) ** 2),
+    "complex": swallows(lambda a: complex(a[0]) * a[0]),
     "store": swallows(fills),
     "np.array": swallows(lambda a: np.array([a, a])),
     "an array of objects": swallows(lambda a: np.linalg.det([[a[0]]])),

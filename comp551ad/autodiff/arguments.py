@@ -329,10 +329,11 @@ def _agree(result, plain, rounding):
 
 
 def _near(a, b, rounding):
-    if np.iscomplexobj(b):
-        return True  # plain numbers became complex, where a recording has nan
     try:
-        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+        a = np.asarray(a, dtype=float)
+        if np.iscomplexobj(b) and np.any(np.isnan(a)):
+            return True  # plain numbers became complex, where a recording has nan
+        b = np.asarray(np.real(b), dtype=float)
     except (TypeError, ValueError):
         return True  # not numbers: raises elsewhere
     near = rounding + 1e-8 * np.max(np.abs(b), initial=0.0, where=np.isfinite(b))

@@ -37,7 +37,7 @@ def update(x: Tracer, new: Any) -> Any:
 def setitem(x: Tracer, index: Any, values: Any) -> None:
     """x[index] = values; x[mask] = number is x = np.where(mask, number, x)."""
     if not shape_of(x.value):
-        raise TypeError("a number does not support item assignment")
+        raise refusal("item assignment to a number", "write a = b for a[...] = b")
     index = frozen_index(index)
     is_mask = isinstance(index, np.ndarray) and index.dtype == bool
     shape = shape_of(x.value)

@@ -310,13 +310,20 @@ def _stacked_arguments(tree):
     return f"{ast.unparse(tree.func)}({_arguments(tree, stacked)})"
 
 
+def _as_range(part):
+    """0:9 between brackets as np.arange(0, 9)."""
+    if not isinstance(part, ast.Slice):
+        return ast.unparse(part)
+    bounds = [part.lower or ast.Constant(0), part.upper, part.step]
+    return f"np.arange({', '.join(ast.unparse(b) for b in bounds if b)})"
+
+
 def _joined(tree):
     """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers as well as arrays."""
     parts = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
-    # 0:9 is a range, and "1" an axis.
-    if any(isinstance(p, ast.Slice) or _is_text(p) for p in parts):
+    texts = ", ".join(_as_range(p) for p in parts)
+    if any(_is_text(p) for p in parts) or "j)" in texts:  # an axis, "1"; 0:1:5j
         return None
-    texts = ", ".join(map(ast.unparse, parts))
     if ast.unparse(tree.value).endswith("c_"):
         return f"np.column_stack([{texts}])"
     each = f"np.atleast_1d({texts})"
