@@ -64,11 +64,6 @@ def test_constants_take_no_number():
     assert t.nodes[2].arguments[1].tolist() == [1.0, 2.0]
 
 
-def test_a_product_with_itself_keeps_two_edges():
-    t = record(lambda x: x * x - x, 3.0)
-    assert [n.arguments for n in t.nodes[1:]] == [(1, 1), (2, 1)]
-
-
 def test_parameters_of_a_node():
     t = record(lambda X: np.sum(X, axis=0, keepdims=True)[:, 1], np.ones((2, 3)))
     assert t.nodes[1].parameters == {"axis": -2, "keepdims": True}
