@@ -18,9 +18,7 @@ from comp551ad import (
     value_and_grad,
     write_gradient,
 )
-from comp551ad.autodiff.arguments import Call
 from comp551ad.autodiff.program import ProgramError
-from comp551ad.autodiff.tape import Tape
 
 Layer = namedtuple("Layer", "W b")
 X3 = np.array([1.5, -0.5, 2.0])
@@ -280,14 +278,6 @@ def test_a_recording_is_compared_with_a_plain_run_of_the_same_arguments():
     p = {"w": 2.0}
     record(noisy, p, np.random.default_rng(0))
     assert len(calls) == 3 and p == {"w": 2.0}
-    call = Call.of(half_square, (1.0, 2), {"y": 3.0})
-    assert call.run() == call.run_plainly("", call.slots) == 0.5
-    with pytest.raises(
-        TraceError, match="gave .*plain numbers give .*compare shapes instead"
-    ):
-        with Tape() as tape:
-            pass
-        call.check(0.6, tape)
 
 
 def test_a_result_that_is_rounding_beside_its_terms_is_no_other_value():
