@@ -301,13 +301,6 @@ def test_a_formula_in_the_inputs_stays_short():
     assert rows.row(3).derivative.closed is None
 
 
-def test_what_cannot_be_shown_is_refused(deck):
-    with pytest.raises(TypeError, match="shown: got int, expected what record"):
-        rows_of(5)
-    with pytest.raises(ValueError, match="names: got 'both', expected one of 'labels'"):
-        rows_of(deck, names="both")
-
-
 def test_an_output_that_depends_on_nothing_shows_zeros():
     rows = rows_of(reverse(record(lambda x: (np.sin(x), 3.0)[1], 2.0)))
     assert derivatives(rows) == ["ā₁ = ā₂·cos a₁", "ā₂ = 0"]
