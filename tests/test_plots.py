@@ -5,16 +5,13 @@ import re
 from types import SimpleNamespace
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt  # noqa: E402
-
-from comp551ad.byhand.descent import descend  # noqa: E402
-from comp551ad.show import palette  # noqa: E402
-from comp551ad.show.plots import (  # noqa: E402
+from comp551ad.byhand.descent import descend
+from comp551ad.show import palette
+from comp551ad.show.plots import (
     figure_html,
     plot_decision_boundary,
     plot_error_curve,
@@ -28,10 +25,9 @@ ONE_HOT = np.eye(3)[LABELS]
 
 
 @pytest.fixture(autouse=True)
-def close_figures():
+def settings_stay():
     settings = dict(matplotlib.rcParams)
     yield
-    plt.close("all")
     assert dict(matplotlib.rcParams) == settings
 
 
