@@ -6,6 +6,7 @@ is repeated here as on S09, and traced unchanged.
 
 import numpy as np
 import pytest
+from test_two_layer import small_weights
 
 from comp551ad import (
     TwoLayer,
@@ -21,6 +22,7 @@ from comp551ad import (
     value_and_grad,
 )
 from comp551ad import cost as cost_by_hand
+from comp551ad.byhand.two_layer import HEADS, HIDDEN
 from comp551ad.functions import logistic, logsumexp, softmax
 
 
@@ -33,18 +35,13 @@ def cost(X, Y, W, V):  # S09, line by line; Yh is never used there (E23)
     return nll
 
 
-def weights(D=3, M=16, C=3, scale=0.01):
-    rng = np.random.default_rng(0)
-    return scale * rng.normal(size=(M, C)), scale * rng.normal(size=(D, M))
-
-
 SCALES = [0.01, 1.0, 30.0]  # the deck's start; trained; saturated
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_decks_cost_traced_unmodified_on_iris(scale):
     X, Y = load_iris()
-    W, V = weights(scale=scale)
+    W, V = small_weights(scale=scale)
     value, (dW, dV) = value_and_grad(cost, ("W", "V"))(X, Y, W, V)
     by_hand = gradients(X, Y, W, V)
     assert value == pytest.approx(cost_by_hand(X, Y, W, V), rel=1e-14)
@@ -90,9 +87,6 @@ def test_the_costs_trace_carries_the_slides_names():
 
 
 # ---------------------------------------------------------------- heads × activations
-
-HEADS = ("regression", "binary", "multiclass")
-HIDDEN = ("logistic", "tanh", "relu")
 
 
 def problem(head, output_bias, N=12, D=3, M=5, C=3):
