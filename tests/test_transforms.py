@@ -379,7 +379,7 @@ def test_every_result_is_an_array_of_its_own(found):
 
 
 def test_a_chain_of_many_operations():
-    n = 100_000
+    n = 20_000
 
     def chain(x):
         for _ in range(n):
