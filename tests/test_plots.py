@@ -44,8 +44,9 @@ def colour_at(ax, x, y):
     return matplotlib.colors.to_hex(image[-1 - int(row), int(column), :3] / 255).upper()
 
 
-@pytest.mark.parametrize("form", ["labels", "scores"])
-@pytest.mark.parametrize("Y", [LABELS, ONE_HOT, LABELS[:, None]])
+@pytest.mark.parametrize(
+    "form, Y", [("labels", LABELS), ("scores", ONE_HOT), ("labels", LABELS[:, None])]
+)
 def test_regions_have_the_predicted_colours(form, Y):
     def predict(X):
         found = three_regions(X)
@@ -122,14 +123,11 @@ def test_more_classes_than_colours():
         ({"predict": lambda X: X * np.nan}, "predict's result.0, 0.: got nan"),
         ({"X": POINTS[:, :1]}, "X: got 6 x 1, expected N x 2, or N x 3"),
         ({"X": POINTS[:, [0, 1, 0]]}, "X: got 6 x 3 without a constant column"),
-        ({"X": POINTS[0]}, "X: got shape .2,., expected N x D"),
         ({"Y": LABELS[:3]}, "Y: got shape .3,., expected .6,. or 6 x C"),
-        ({"Y": ONE_HOT[:, :0]}, r"Y: got shape .6, 0."),
         ({"Y": ONE_HOT * 0.5}, r"Y: got .0.5 0\.  0\. . in row 0, expected one-hot"),
         ({"Y": LABELS - 1}, "Y: got -1, expected class labels"),
         ({"Y": LABELS + 1e300}, r"Y: got 1e\+300, expected class labels"),
         ({"class_names": ["a"]}, "class_names: got 1 names, expected 3"),
-        ({"feature_names": ["a"]}, "feature_names: got 1 names"),
     ],
 )
 def test_refused_boundaries(wrong, words):
@@ -158,7 +156,7 @@ def test_learning_curve_of_a_history():
         assert len({line.get_linestyle() for line in lines}) == 3
         texts = [t.get_text() for t in ax.get_legend().get_texts()]
         assert texts == ["cost", "‖dW‖", "‖dV‖"]
-        ax.figure.canvas.draw()
+    ax.figure.canvas.draw()
 
 
 def test_a_descent_that_diverged_is_drawn_as_far_as_it_came():
@@ -182,7 +180,6 @@ def test_legend_clears_the_axis_label(height):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({}, "cost: got None"),
         ({"cost": [np.nan, np.nan]}, r"cost: got no .* descend\(…, cost=…\)"),
         ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
         ({"cost": [1, 2], "norms": {"dW": [0, np.nan]}}, "^norms: .* norms={} leaves"),
@@ -191,7 +188,6 @@ def test_legend_clears_the_axis_label(height):
             "iterations: got shape .1,., .* as in cost",
         ),
         ({"cost": [1, 2], "norms": {"dW": [1]}}, r"norms\['dW'\]: got shape .1,."),
-        ({"cost": [1, 2], "norms": np.ones(2)}, "norms: got ndarray, expected a dict"),
     ],
 )
 def test_refused_learning_curves(options, words):
@@ -260,12 +256,6 @@ def test_bold_paths_stand_out_by_more_than_colour():
         ([["x"], ["x"]], {}, "layers: got .*, each name once"),
         (LAYERS[:2], {}, "speeds: got edges of \\['y'\\]"),
         (LAYERS, {"bold": [("x", 3), ("x", "y")]}, "bold: got .*, expected edges"),
-        (
-            [["x"]],
-            {"speeds": {("x", 3): 1, ("x", "q"): 2}},
-            "speeds: got edges of \\['q', 3\\]",
-        ),
-        ([[]], {"speeds": {}}, "layers: got .*, expected lists"),
     ],
 )
 def test_refused_paths(layers, options, words):
