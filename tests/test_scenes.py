@@ -194,7 +194,7 @@ REFUSED = [
         r"batches\[0\]'s length: got 1, .* from 2",
     ),
     (lambda: path_player(LAYERS, SPEEDS, "f", "x"), "start, end: got 'f' and 'x', exp"),
-    (lambda: path_player(LAYERS, CIRCLE, "x", "f"), "speeds: got the circle u → f → u"),
+    (lambda: path_player(LAYERS, CIRCLE, "x", "f"), "speeds: got the cycle u → f → u"),
 ]
 
 
