@@ -16,7 +16,7 @@ from comp551ad.byhand.two_layer import (
     gradients,
 )
 from comp551ad.datasets import load_iris
-from comp551ad.functions import relu
+from comp551ad.functions import logistic, relu, softmax
 
 
 def small_weights(D=3, M=16, C=3, seed=0, scale=0.01):
@@ -98,6 +98,19 @@ def test_costs_are_their_definitions():
     got, Yh = both("multiclass", label)
     assert got == pytest.approx(-np.sum(label * np.log(Yh)) / 6)
     assert np.sum(Yh, 1) == pytest.approx(np.ones(6))
+
+
+def test_the_output_bias_is_the_last_row_of_W():
+    X, Y = load_iris()
+    W, V = small_weights(scale=1.0)
+    b = np.array([[0.5, -1.0, 2.0]])
+    network = TwoLayer(output_bias=True)
+    with_bias = np.concatenate([W, b])
+    Z = logistic(X @ V)
+    assert network.predict(X, with_bias, V) == pytest.approx(softmax(Z @ W + b))
+    dW, _ = network.gradients(X, Y, with_bias, V)
+    Yh = network.predict(X, with_bias, V)
+    assert dW[-1] == pytest.approx(np.mean(Yh - Y, axis=0))
 
 
 @pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
