@@ -36,7 +36,7 @@ def test_the_functions_keep_their_names():
     for transform in (grad, value_and_grad, jacobian, hessian):
         assert (
             transform(loss).__name__ == "loss"
-            and transform(loss).__doc__ == "Its words."
+            and transform(loss).__doc__ == "Its docstring."
         )
 
 
