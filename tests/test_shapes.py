@@ -53,7 +53,7 @@ def refused(call, *parts):
 def test_a_declared_function_is_called_as_before():
     assert np.array_equal(layer(X, V), X @ V)
     assert np.array_equal(layer(X, V=V, b=b, scale=2.0), 2 * (X @ V + 1))
-    assert layer.__doc__ == "What a docstring says." and layer.__name__ == "layer"
+    assert layer.__doc__ == "A docstring." and layer.__name__ == "layer"
     assert inspect.signature(layer) == inspect.signature(layer.__wrapped__)
     with pytest.raises(TypeError, match="missing a required argument: 'V'"):
         layer(X)
