@@ -991,6 +991,7 @@ def test_points_and_late_days_come_from_a_small_file(tmp_path):
     assert course.total(somebody("ben", grad_W="not yet")) == 3
     assert course.total(somebody("zoe")) == 2.25
     assert course.total(somebody("ann")) == 0
+    assert course.unmatched([somebody("zoe")], None) == ["late.days.ann"]
     for text, words in (
         ("[points]\npull = 1", "got points.pull = 1, expected"),
         ("[points]\npull_back = '3'", "got points.pull_back = '3', expected"),

@@ -186,11 +186,12 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
         return 130
     finally:
         write_all(chosen.out, everyone, course, roster)
+    nobodys += course.unmatched(everyone, roster)
     if nobodys:  # without their names, which may be people's
         text = "".join(f"{name}\n" for name in nobodys)
         (chosen.out / "not_graded.txt").write_text(text, "utf-8", "backslashreplace")
         print(
-            f"{len(nobodys)} files belong to no student: see not_graded.txt",
+            f"{len(nobodys)} files or late days belong to no student: see not_graded.txt",
             file=sys.stderr,
         )
     return 0

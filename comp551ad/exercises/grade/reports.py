@@ -103,6 +103,12 @@ class Course:
         names = graded.student, graded.id, email
         return next((self.days[name] for name in names if name in self.days), 0)
 
+    def unmatched(self, everyone: list[Graded], roster: "Roster | None") -> list[str]:
+        """The entries of `days` that belong to no student."""
+        known = {name for graded in everyone for name in (graded.student, graded.id)}
+        known |= {roster.email_of(graded) for graded in everyone} if roster else set()
+        return [f"late.days.{name}" for name in self.days if name not in known]
+
     def total(self, graded: Graded, email: str = "") -> float:
         """A student's points, minus what late days cost."""
         earned = sum(
