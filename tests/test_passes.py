@@ -15,6 +15,10 @@ def waves(w0, w1, x):  # S12
     return y1, y2
 
 
+def half_square(w, x, y):  # S11
+    return 0.5 * (w * x - y) ** 2
+
+
 @pytest.fixture
 def t():
     return record(waves, w0=0.5, w1=2.0, x=3.0)  # a5 = 6.5
@@ -53,6 +57,13 @@ def test_the_table_of_s14(t, of):
     )
     assert [row.node.label for row in r.rows] == [f"a{k}" for k in range(7, 0, -1)]
     assert (r.wrt, r.of, r.mode, r.trace) == (None, of, "reverse", t)
+
+
+def test_s11_and_the_sign_of_e10():
+    """½(wx − y)²: the square hides the order of the difference, the adjoint shows it."""
+    r = reverse(record(half_square, w=0.5, x=2.0, y=3.0))
+    assert [r[k] for k in range(1, 8)] == [-4.0, -1.0, 2.0, -2.0, -2.0, 0.5, 1.0]
+    assert r["y"] == -r.trace["a5"]
 
 
 # ---------------------------------------------------------------- terms

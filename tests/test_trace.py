@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from test_passes import waves
+from test_passes import half_square, waves
 
 from comp551ad import (
     Node,
@@ -21,6 +21,22 @@ def table(t):
 
 
 # ---------------------------------------------------------------- the deck's numbering
+
+
+def test_s11_is_a1_to_a7():
+    t = record(half_square, w=0.5, x=2.0, y=3.0)
+    assert table(t) == [
+        ("a1", "w", "input", ()),
+        ("a2", "x", "input", ()),
+        ("a3", "y", "input", ()),
+        ("a4", None, "multiply", (1, 2)),
+        ("a5", None, "subtract", (4, 3)),
+        ("a6", None, "square", (5,)),
+        ("a7", None, "multiply", (6,)),
+    ]
+    assert [n.value for n in t.nodes] == [0.5, 2.0, 3.0, 1.0, -2.0, 4.0, 2.0]
+    assert t.nodes[6].arguments == (0.5, 6)
+    assert t.result == 2.0 and t.outputs == (6,) and t.function == "half_square"
 
 
 def test_s12_is_a1_to_a7():
