@@ -11,6 +11,7 @@ from test_two_layer import small_weights
 from comp551ad import (
     TwoLayer,
     check_gradient,
+    grad,
     gradients,
     hessian,
     jacobian,
@@ -51,6 +52,38 @@ def test_the_decks_cost_traced_unmodified_on_iris(scale):
         dV, by_hand[1], rtol=1e-12, atol=1e-12 * np.abs(dV).max()
     )
     assert dW.shape == (16, 3) and dV.shape == (3, 16)
+
+
+def test_the_costs_trace_carries_the_slides_names():
+    X, Y = load_iris()
+    W, V = weights()
+    t = record(cost, X, Y, W, V)
+    assert [(n.name, n.primitive) for n in t] == [
+        ("X", "input"),
+        ("Y", "input"),
+        ("W", "input"),
+        ("V", "input"),
+        ("Q", "dot"),
+        ("Z", "logistic"),
+        ("U", "dot"),
+        ("Yh", "softmax"),
+        (None, "multiply"),
+        (None, "sum"),
+        (None, "logsumexp"),
+        (None, "subtract"),
+        (None, "mean"),
+        ("nll", "negative"),
+    ]
+    assert t["nll"] == pytest.approx(np.log(3), abs=2e-3)  # E25
+    r = reverse(t)
+    N = 150
+    np.testing.assert_allclose(
+        r["U"], (t["Yh"] - Y) / N, rtol=1e-12, atol=1e-17
+    )  # S08, E20
+    np.testing.assert_allclose(
+        r["W"], t["Z"].T @ (t["Yh"] - Y) / N, rtol=1e-11, atol=1e-16
+    )
+    assert not np.any(r["Yh"]), "what is unused gets no adjoint"
 
 
 # ---------------------------------------------------------------- heads × activations
@@ -102,3 +135,23 @@ def test_the_machine_differentiates_the_hand_made_gradient(head, hidden):
         by_both = jacobian(lambda *a, k=k: net.gradients(*a)[k - 2], k)(X, Y, W, V)
         by_machine = hessian(net.cost, name)(X, Y, W, V)
         np.testing.assert_allclose(by_both, by_machine, rtol=1e-10, atol=1e-12)
+
+
+def test_relu_at_zero_is_a_matter_of_convention_and_both_lie_in_the_kink():
+    """At q = 0 the derivative is any number between 0 and 1; see each module's docstring."""
+    net = TwoLayer("regression", "relu")
+    X, Y = np.array([[1.0]]), np.array([[3.0]])
+    W, V = np.array([[2.0]]), np.array([[0.0]])
+    left, right = 0.0, -3.0 * 2.0
+    for dV in (net.gradients(X, Y, W, V)[1], grad(net.cost, "V")(X, Y, W, V)):
+        assert right <= dV[0, 0] <= left
+        assert check_gradient(lambda V: net.cost(X, Y, W, V), dV, V).passed
+
+
+def test_the_hand_refuses_traced_arguments_as_it_refuses_plain_ones():
+    net = TwoLayer()
+    X, Y, W, V = problem("multiclass", False)
+    with pytest.raises(ValueError, match="V: got shape"):
+        grad(net.cost, "W")(X, Y, W, V.T)
+    with pytest.raises(ValueError, match="V: got shape"):
+        grad(net.cost, "V")(X, Y, W, V.T)
