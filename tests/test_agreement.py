@@ -56,7 +56,7 @@ def test_the_decks_cost_traced_unmodified_on_iris(scale):
 
 def test_the_costs_trace_carries_the_slides_names():
     X, Y = load_iris()
-    W, V = weights()
+    W, V = small_weights()
     t = record(cost, X, Y, W, V)
     assert [(n.name, n.primitive) for n in t] == [
         ("X", "input"),

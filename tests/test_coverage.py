@@ -3,7 +3,7 @@
 `lectures/coverage.toml` says which. Nothing here knows whether a cell does what the map
 says: that is for a reader. What rots by itself is looked after: a place that is gone or
 has come to mean another cell, a section that was forgotten, a notebook that no page leads
-to. (A page that shows an older map is found by nbval, which makes it anew.) `FAULTY` holds maps
+to. (nbval finds a page that shows an older map.) `FAULTY` holds maps
 to which the check must object.
 """
 

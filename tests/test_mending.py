@@ -168,7 +168,7 @@ def likely_edits(source):
 
 
 def test_two_slips_made_together_are_named_or_located():
-    """A pair an exercise of the core, always the same: thirty, nearly without exception."""
+    """One pair per core exercise, always the same: thirty, nearly all of them."""
     lost = []
     for name in CORE:
         rng, exercise = random.Random(name), catalogue()[name]

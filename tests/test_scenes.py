@@ -180,8 +180,8 @@ def test_every_path_has_its_product_and_the_last_frame_their_sum():
 
 # ---------------------------------------------------------------- errors
 
-CIRCLE = SPEEDS | {("f", "u"): 1.0}
-# Of values of a wrong kind test_show_arguments.py hands in all there are.
+CYCLE = SPEEDS | {("f", "u"): 1.0}
+# Values of the wrong type are tested in test_show_arguments.py.
 REFUSED = [
     (lambda: PicturePlayer("", [{"title": "c"}]), "got title, expected title and html"),
     (lambda: PicturePlayer("", [{"title": "a", "html": 5}]), r"\['html'\]: got int"),
@@ -194,7 +194,7 @@ REFUSED = [
         r"batches\[0\]'s length: got 1, .* from 2",
     ),
     (lambda: path_player(LAYERS, SPEEDS, "f", "x"), "start, end: got 'f' and 'x', exp"),
-    (lambda: path_player(LAYERS, CIRCLE, "x", "f"), "speeds: got the cycle u → f → u"),
+    (lambda: path_player(LAYERS, CYCLE, "x", "f"), "speeds: got the cycle u → f → u"),
 ]
 
 

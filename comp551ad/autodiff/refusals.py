@@ -321,9 +321,11 @@ def _as_range(part):
 def _joined(tree):
     """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers as well as arrays."""
     parts = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
-    texts = ", ".join(_as_range(p) for p in parts)
-    if any(_is_text(p) for p in parts) or "j)" in texts:  # an axis, "1"; 0:1:5j
+    # "1" is an axis; in 0:1:5j the 5 counts points.
+    ends = [getattr(part, "step", part) for part in parts]
+    if any(isinstance(getattr(end, "value", None), str | complex) for end in ends):
         return None
+    texts = ", ".join(map(_as_range, parts))
     if ast.unparse(tree.value).endswith("c_"):
         return f"np.column_stack([{texts}])"
     each = f"np.atleast_1d({texts})"
