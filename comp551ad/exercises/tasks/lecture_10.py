@@ -376,7 +376,7 @@ kept_for_the_way_back = Exercise(
         ),
         _kept(
             *("a2", False, "an input is thrown away"),
-            "a2 is a factor of a3: the slope by the other factor is a2.",
+            "a2 is a factor of a3: its slope with respect to the other factor is a2.",
         ),
         _kept(
             *("a3", True, "an operand is kept, though the result is enough"),

@@ -324,7 +324,7 @@ normalize_backward = Exercise(
         Mistake(
             "divided by the variance",
             edited(_closed_form, "gamma / root → gamma / root**2"),
-            "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
+            "q̂ = (q − μ)/√(σ² + ε): what is its slope with respect to q, with μ and σ held?",
         ),
         Mistake(
             "the ½ of the root is lost",
